@@ -1,0 +1,44 @@
+# How targets of this project are made.
+
+add_library(millrace_flags INTERFACE)
+target_compile_options(millrace_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+if(MILLRACE_SANITIZER STREQUAL "address")
+  target_compile_options(millrace_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
+                                                  -fno-omit-frame-pointer)
+  target_link_options(millrace_flags INTERFACE -fsanitize=address,undefined)
+elseif(MILLRACE_SANITIZER STREQUAL "thread")
+  target_compile_options(millrace_flags INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+  target_link_options(millrace_flags INTERFACE -fsanitize=thread)
+elseif(NOT MILLRACE_SANITIZER STREQUAL "")
+  message(FATAL_ERROR "MILLRACE_SANITIZER is `${MILLRACE_SANITIZER}`; it may be empty, address or thread.")
+endif()
+
+# The contracts: public headers, free of everything else.
+add_library(millrace_contracts INTERFACE)
+target_include_directories(millrace_contracts INTERFACE ${PROJECT_SOURCE_DIR}/include)
+
+# millrace_room(NAME SOURCES … USES …): one room of host/ as a static library `millrace_NAME`.
+# Sources include each other as "room/file.h".
+function(millrace_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;USES" ${ARGN})
+  add_library(millrace_${name} STATIC ${ROOM_SOURCES})
+  target_include_directories(millrace_${name} PUBLIC ${PROJECT_SOURCE_DIR}/host)
+  target_link_libraries(millrace_${name} PUBLIC millrace_contracts ${ROOM_USES} PRIVATE millrace_flags)
+endfunction()
+
+# millrace_test(NAME LABEL label SOURCES … USES … [TIMEOUT seconds]): a GoogleTest program, each test of it known
+# to CTest under `label`. The fixture directory is tests/, the program under test is $<TARGET_FILE:millrace>.
+function(millrace_test name)
+  cmake_parse_arguments(TEST "" "LABEL;TIMEOUT" "SOURCES;USES" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE ${TEST_USES} GTest::gmock_main millrace_flags)
+  target_compile_definitions(${name} PRIVATE MILLRACE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                       PROPERTIES LABELS ${TEST_LABEL} TIMEOUT ${TEST_TIMEOUT}
+                       ENVIRONMENT "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp:ignore_noninstrumented_modules=1")
+endfunction()
+include(GoogleTest)
