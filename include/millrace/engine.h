@@ -17,10 +17,10 @@ namespace millrace {
 struct TrainingSettings {
   std::uint32_t epochs = 3;  // passes over each window
   std::uint32_t batch = 32;  // rows per optimizer update
-  float learning_rate = 1e-3F;
-  float beta1 = 0.9F;
-  float beta2 = 0.999F;
-  float epsilon = 1e-7F;
+  double learning_rate = 1e-3;   // double, because 1 - 0.999F is 1e-5 away from 1 - 0.999
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-7;
   std::uint64_t seed = 1;   // of the shuffle and of the first weights
   bool standardize = false;  // scale features by their running moments
 

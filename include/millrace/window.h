@@ -41,7 +41,7 @@ struct PartitionRange {
   RecordFingerprint last_record;
 };
 
-// The first bad record of a window, to name it.
+// The first bad record of a window, tombstones aside, to name it.
 struct BadRecord {
   std::uint32_t partition = 0;  // index in RecordSource::partitions()
   std::int64_t offset = 0;
