@@ -1,0 +1,223 @@
+#include "config/option_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <stdexcept>
+
+namespace millrace {
+
+namespace {
+
+using enum Command;
+using enum OptionGroup;
+using enum OptionType;
+
+constexpr auto kBrokerCommands = only(produce, train, evaluate, inspect);
+constexpr auto kConsumers = only(train, evaluate);
+constexpr CommandSet kNone{};
+
+constexpr OptionRange kAny{};
+constexpr OptionRange kUpToADay{.low = 1, .high = 86'400'000};
+constexpr OptionRange at_least(double low) { return {.low = low}; }
+constexpr OptionRange between(double low, double high) { return {.low = low, .high = high}; }
+constexpr OptionRange above_up_to(double low, double high) {
+  return {.low = low, .high = high, .open_low = true};
+}
+constexpr OptionRange inside(double low, double high) {
+  return {.low = low, .high = high, .open_low = true, .open_high = true};
+}
+
+constexpr std::array kOptions = {
+    // Kafka
+    Option{"brokers", text, "HOST:PORT[,...]", kafka, kBrokerCommands, kBrokerCommands, "", kAny,
+           "Brokers to ask for the rest of the cluster"},
+    Option{"topic", text, "T", kafka, only(produce, inspect), only(produce, inspect), "", kAny, "The topic"},
+    Option{"topic", list, "T[,T...]", kafka, kConsumers, kConsumers, "", kAny,
+           "Topics to read, all partitions of each"},
+    Option{"partitions", integer, "N", kafka, only(produce), kNone, "", between(1, 100'000),
+           "Create the topic with this many partitions if it is missing"},
+    Option{"partitioner", choice,
+           "consistent|random|consistent_random|murmur2|murmur2_random|fnv1a|fnv1a_random", kafka,
+           only(produce), kNone, "murmur2_random", kAny,
+           "How a key chooses its partition; the default does as Java clients do"},
+    Option{"group", text, "G", kafka, only(train), kNone, "", kAny,
+           "The consumer group whose offsets show the progress to lag tools; without it, one named after the "
+           "state folder"},
+    Option{"from", text, "WHERE", kafka, only(train), kNone, "resume", kAny,
+           "Where partitions that the state does not know begin: resume, beginning, end, offset:N, "
+           "offsets:T/P=N,..., time:MS, a time as in RFC 3339, or lag:N; known ones go on where they were"},
+    Option{"from", text, "WHERE", kafka, only(evaluate), kNone, "beginning", kAny,
+           "Where to begin: beginning, end, offset:N, offsets:T/P=N,..., time:MS, a time as in RFC 3339, or "
+           "lag:N"},
+    Option{"rewind", flag, "", kafka, only(train), kNone, "", kAny,
+           "Move known partitions to --from as well"},
+    Option{"stop", text, "WHEN", kafka, only(train), kNone, "never", kAny,
+           "When to stop: never, end (all that was in the topics at the start), idle:MS or records:N"},
+    Option{"stop", text, "WHEN", kafka, only(evaluate), kNone, "end", kAny,
+           "When to stop: never, end (all that was in the topics at the start), idle:MS or records:N"},
+    Option{"kafka-timeout-ms", milliseconds, "MS", kafka, kBrokerCommands, kNone, "30000", kUpToADay,
+           "How long to wait for a broker that does not answer at the start"},
+    Option{"X", property, "KEY=VALUE", kafka, kBrokerCommands, kNone, "", kAny,
+           "Any property of librdkafka, such as security.protocol=SASL_SSL; may be repeated"},
+
+    // Rows
+    Option{"file", text, "FILE", rows, only(produce), kNone, "-", kAny,
+           "CSV rows after a header line; - is standard input"},
+    Option{"columns", list, "A,B,...", rows, only(produce), kNone, "", kAny,
+           "Features to send, in this order; without it, every column but the label's"},
+    Option{"columns", list, "A,B,...", rows, only(train), kNone, "", kAny,
+           "Names of the fields of a value, in their order; without it, fields are numbered from 1"},
+    Option{"columns", list, "A,B,...", rows, only(evaluate), kNone, "", kAny,
+           "Names of the fields of a value, in their order; without it, as in training"},
+    Option{"features", list, "N|A,B,...", rows, only(train), only(train), "", kAny,
+           "How many features a row has, or their names among --columns"},
+    Option{"label", text, "COLUMN", rows, only(produce), kNone, "", kAny, "The column that holds the label"},
+    Option{
+        "label", text, "key|value:NAME|header:NAME", rows, only(train), kNone, "key", kAny,
+        "Where a record holds its label, a number from 0 to 1: its key, a field of its value, or a header"},
+    Option{"label", text, "key|value:NAME|header:NAME", rows, only(evaluate), kNone, "", kAny,
+           "Where a record holds its label; without it, where it was in training"},
+    Option{"label-as", choice, "key|column", rows, only(produce), kNone, "key", kAny,
+           "Send the label as the record's key, or as the last column of its value"},
+    Option{"label-map", list, "FROM=TO,...", rows, only(produce), kNone, "", kAny,
+           "Labels to replace, such as 2=0,4=1; any other label is then an error"},
+    Option{"format", choice, "csv", rows, kConsumers, kNone, "csv", kAny, "What the values of records are"},
+    Option{"part", choice, "train|test", rows, only(produce), kNone, "", kAny,
+           "Shuffle the rows, split them in two, and send this part, in shuffled order; needs --test-share"},
+    Option{"test-share", number, "SHARE", rows, only(produce), kNone, "", inside(0, 1),
+           "The share of the rows in the part test, rounded up to whole rows"},
+    Option{"split-seed", integer, "S", rows, only(produce), kNone, "1", at_least(0),
+           "Seed of the split: the same seed and rows give the same two parts"},
+    Option{"repeat", integer, "N", rows, only(produce), kNone, "1", at_least(1),
+           "Send all rows this many times"},
+    Option{"rate", number, "N", rows, only(produce), kNone, "", above_up_to(0, 1e9),
+           "Send at most this many rows per second"},
+    Option{"errors-tolerance", choice, "none|all", rows, kConsumers, kNone, "none", kAny,
+           "Which bad records may be there: none, or all, each counted and skipped"},
+    Option{"max-record-bytes", bytes, "N", rows, kConsumers, kNone, "1MiB", between(1, 1e9),
+           "Larger records are bad records"},
+
+    // Windows
+    Option{"window-rows", integer, "N", windows, only(train), kNone, "4096", between(1, 16'777'216),
+           "Rows that close a window"},
+    Option{"window-ms", milliseconds, "MS", windows, only(train), kNone, "1000", kUpToADay,
+           "Time that closes a window, even a short one"},
+    Option{"memory-bytes", bytes, "N", windows, kConsumers, kNone, "256MiB", at_least(8'388'608),
+           "Memory for all records and rows on their way, client queues included"},
+    Option{"threads", integer, "N", windows, kConsumers, kNone, "0", between(0, 1024),
+           "Threads that decode; 0: as many as the machine suggests"},
+
+    // Training
+    Option{"engine", choice, "auto|cuda|cpu", training, only(train), kNone, "auto", kAny,
+           "What trains; auto takes the GPU if there is one"},
+    Option{"engine-threads", integer, "N", training, kConsumers, kNone, "1", between(1, 1024),
+           "Threads of the CPU engine; results are the same bits only for the same number"},
+    Option{"layers", list, "N,N,...", training, only(train), kNone, "128,256,128", between(1, 65'536),
+           "Widths of the hidden layers"},
+    Option{"epochs", integer, "E", training, only(train), kNone, "3", between(1, 1'000'000),
+           "Passes over each window"},
+    Option{"batch", integer, "B", training, only(train), kNone, "32", between(1, 1'048'576),
+           "Rows of one update"},
+    Option{"learning-rate", number, "R", training, only(train), kNone, "0.001", above_up_to(0, 10),
+           "Step size of Adam"},
+    Option{"standardize", flag, "", training, only(train), kNone, "", kAny,
+           "Scale each feature by its running mean and variance, which become part of the model"},
+    Option{"seed", integer, "S", training, only(train), kNone, "1", at_least(0),
+           "Seed of the first weights and of the shuffle"},
+
+    // State
+    Option{"state", text, "DIR", state, kConsumers, kConsumers, "", kAny,
+           "The state folder: checkpoints of weights and positions"},
+    Option{"checkpoint-ms", milliseconds, "MS", state, only(train), kNone, "10000", kUpToADay,
+           "How often a checkpoint is written while training"},
+    Option{"keep", integer, "K", state, only(train), kNone, "3", between(1, 1000), "Checkpoints to keep"},
+
+    // Output and configuration
+    Option{"auc-rows", integer, "N", output, kConsumers, kNone, "10000", between(2, 10'000'000),
+           "Rows that the AUC looks back on"},
+    Option{"report", text, "FILE", output, only(train), kNone, "", kAny,
+           "Write a page with the learning curves at the end"},
+    Option{"report", text, "FILE", output, only(demo), kNone, "millrace-demo.html", kAny,
+           "The page with the learning curves"},
+    Option{"json", flag, "", output, kBrokerCommands, kNone, "", kAny,
+           "Print the result as one JSON object on standard output"},
+    Option{"quiet", flag, "", output, only(produce, train, evaluate, demo), kNone, "", kAny,
+           "No progress on standard error"},
+    Option{"config", text, "FILE", output, kBrokerCommands, kNone, "", kAny,
+           "Read options from a TOML file as well"},
+};
+
+constexpr std::array kCommands = {
+    CommandDescription{produce, "produce", "Sends the rows of a CSV file to a topic", "",
+                       "millrace produce --brokers localhost:9092 --topic cancer-train --partitions 1 "
+                       "--file data/breast-cancer-wisconsin.csv --label class --label-map 2=0,4=1",
+                       false},
+    CommandDescription{
+        train, "train", "Trains a network on topics as they flow; the same command line starts and restarts",
+        "", "millrace train --brokers localhost:9092 --topic cancer-train --features 9 --state cancer",
+        false},
+    CommandDescription{evaluate, "evaluate", "Scores a range of topics with a trained network", "",
+                       "millrace evaluate --brokers localhost:9092 --topic cancer-test --state cancer",
+                       false},
+    CommandDescription{inspect, "inspect", "Says what is in a state folder, a checkpoint or a topic",
+                       "DIR|FILE", "millrace inspect cancer", false},
+    CommandDescription{demo, "demo", "Shows it all within a minute, with a broker of its own", "",
+                       "millrace demo --report millrace-demo.html", false},
+    CommandDescription{options_markdown, "options-markdown", "Prints docs/options.md", "",
+                       "millrace options-markdown", true},
+};
+
+}  // namespace
+
+std::span<const Option> option_table() { return kOptions; }
+std::span<const CommandDescription> command_table() { return kCommands; }
+
+const Option* find_option(std::string_view name, Command command) {
+  const auto found = std::ranges::find_if(kOptions, [&](const Option& option) {
+    return option.name == name && option.commands.contains(command);
+  });
+  return found == kOptions.end() ? nullptr : &*found;
+}
+
+const CommandDescription& describe(Command command) {
+  return *std::ranges::find(kCommands, command, &CommandDescription::command);
+}
+
+std::string_view title_of(OptionGroup group) {
+  switch (group) {
+    case OptionGroup::kafka:
+      return "Kafka";
+    case OptionGroup::rows:
+      return "Rows";
+    case OptionGroup::windows:
+      return "Windows";
+    case OptionGroup::training:
+      return "Training";
+    case OptionGroup::state:
+      return "State";
+    case OptionGroup::output:
+      return "Output and configuration";
+  }
+  throw std::logic_error("option group without a title");
+}
+
+std::string flag_of(const Option& option) {
+  return (option.type == OptionType::property ? "-" : "--") + std::string(option.name);
+}
+
+std::string variable_of(const Option& option) {
+  std::string variable = "MILLRACE_";
+  for (const char letter : option.name) {
+    variable += letter == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+  }
+  return variable;
+}
+
+bool has_variable(const Option& option) { return option.type != OptionType::property; }
+
+bool has_file_key(const Option& option) {
+  return option.type != OptionType::property && option.name != "config";
+}
+
+}  // namespace millrace
