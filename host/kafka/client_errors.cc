@@ -1,0 +1,97 @@
+#include "kafka/client_errors.h"
+
+#include <utility>
+
+namespace millrace {
+namespace {
+
+// How much an error says of why nothing works.
+int telling(rd_kafka_resp_err_t code) {
+  switch (kind_of(code)) {
+    case KafkaError::Kind::authentication:
+      return 4;
+    case KafkaError::Kind::tls:
+      return 3;
+    case KafkaError::Kind::unreachable:
+      return code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ? 1 : 2;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+KafkaError::Kind kind_of(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
+      return KafkaError::Kind::unreachable;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+      return KafkaError::Kind::topic_missing;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      return KafkaError::Kind::partition_missing;
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+    case RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return KafkaError::Kind::authentication;
+    case RD_KAFKA_RESP_ERR__SSL:
+      return KafkaError::Kind::tls;
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+      return KafkaError::Kind::timed_out;
+    default:
+      return KafkaError::Kind::other;
+  }
+}
+
+void kafka_check(rd_kafka_resp_err_t code, std::string_view operation, std::string_view detail,
+                 const std::string& topic, std::int32_t partition) {
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  throw KafkaError(kind_of(code), std::string(operation), rd_kafka_err2name(code),
+                   detail.empty() ? rd_kafka_err2str(code) : std::string(detail), topic, partition);
+}
+
+void ErrorMemory::note(rd_kafka_resp_err_t code, std::string_view text) {
+  // Some failures of a TLS handshake come as failures of the transport, with OpenSSL's own words.
+  if (code == RD_KAFKA_RESP_ERR__TRANSPORT && text.find("SSL routines") != std::string_view::npos) {
+    code = RD_KAFKA_RESP_ERR__SSL;
+  }
+  const std::lock_guard lock(mutex_);
+  const KafkaError::Kind kind = kind_of(code);
+  if (kind == KafkaError::Kind::topic_missing || kind == KafkaError::Kind::partition_missing) {
+    vanished_ = Told{code, std::string(text)};
+  }
+  if (!most_telling_ || telling(code) >= telling(most_telling_->code)) {
+    most_telling_ = Told{code, std::string(text)};
+  }
+}
+
+std::optional<ErrorMemory::Told> ErrorMemory::most_telling() const {
+  const std::lock_guard lock(mutex_);
+  return most_telling_;
+}
+
+bool ErrorMemory::hopeless() const {
+  const std::lock_guard lock(mutex_);
+  if (!most_telling_) return false;
+  const KafkaError::Kind kind = kind_of(most_telling_->code);
+  return kind == KafkaError::Kind::authentication || kind == KafkaError::Kind::tls;
+}
+
+std::optional<ErrorMemory::Told> ErrorMemory::take_vanished() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(vanished_, std::nullopt);
+}
+
+}  // namespace millrace

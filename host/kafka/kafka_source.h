@@ -1,0 +1,117 @@
+// The consumer: records of Kafka topics as a RecordSource.
+//
+// All partitions of the topics are assigned by hand at numbers that were fixed at construction; the broker's
+// group only hears of progress. Each partition has a queue of its own, so a partition that is not pulled
+// holds up no other one, and stops being fetched when its share of the memory budget is used.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <librdkafka/rdkafka.h>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "millrace/position.h"
+#include "millrace/record.h"
+
+#include "kafka/client.h"
+#include "kafka/event_fd.h"
+#include "kafka/fetch_limits.h"
+#include "kafka/fetch_nudge.h"
+#include "kafka/log_range.h"
+#include "kafka/offset_committer.h"
+#include "kafka/start_rule.h"
+
+namespace millrace {
+
+struct SourceSettings {
+  ClientSettings client;
+  std::vector<std::string> topics;
+  std::string group;  // that commits go to; empty: nothing is ever committed
+  StartRule start;    // of partitions that are not in `known`
+  std::vector<TrainedPosition> known;
+  bool rewind = false;  // `start` holds for known partitions too
+  std::optional<std::string> label_header;
+  std::size_t memory_bytes = std::size_t{256} << 20;  // for what is fetched and not yet pulled
+};
+
+// Invariants beyond those of RecordSource:
+// (1) the constructor fetches nothing: it asks the cluster what there is and fixes every start; `start`
+// fetches; (2) an end of the log is told by `pull` again and again until more records follow it; (3) `wait`
+// may be trusted by a caller who, since the last `wait`, pulled each partition that it wants until fewer
+//     records came than it asked for: what arrives after that ends the wait;
+// (4) batches that were filled are cleared before the source is closed.
+// `start` comes before everything that reads. One thread calls everything but `wake`, `commit_async`,
+// `end_offsets` and the counters, which any thread may call until `close`. Errors: DataLossError, KafkaError,
+// OptionError (constructor).
+class KafkaSource final : public RecordSource {
+ public:
+  explicit KafkaSource(const SourceSettings& settings);
+  ~KafkaSource() override;  // closes; waits for a few seconds at most
+
+  // By partition index.
+  [[nodiscard]] std::span<const TopicPartition> partitions() const override { return partitions_; }
+  [[nodiscard]] std::span<const Position> starts() const { return starts_; }
+  [[nodiscard]] std::span<const std::int64_t> ends_at_start() const { return ends_at_start_; }
+
+  // Once.
+  void start();
+
+  PullOutcome pull(std::size_t index, std::size_t max_records, RecordBatch& batch) override;
+  void wait(std::chrono::milliseconds at_most) override;
+  void wake() noexcept override { events_.signal(); }
+
+  void commit_async(std::span<const CommitOffset> offsets);
+  [[nodiscard]] std::uint64_t committed() const { return committer_->committed(); }
+  [[nodiscard]] std::uint64_t failed_commits() const { return committer_->failed(); }
+
+  // The newest ends that librdkafka heard of (high watermarks), by partition index. Asks nobody.
+  [[nodiscard]] std::vector<std::int64_t> end_offsets() const;
+
+  // Waits for the answers to outstanding commits, then lets go of everything. False: the time was up before,
+  // or a topic had vanished; then the connection was left alone on purpose, since librdkafka may hold it for
+  // minutes or for ever, and the process should end through _exit. Nothing but destruction may follow.
+  bool close(std::chrono::milliseconds at_most);
+
+ private:
+  struct Partition {
+    QueueOwner queue;
+    std::int64_t next_offset = 0;
+    bool at_end = false;
+  };
+  static constexpr std::size_t kPullChunk = 1024;
+
+  // Takes one message off librdkafka: a record, an end of the log, or an error to throw or to log.
+  void take(std::size_t index, rd_kafka_message_t* message, RecordBatch& batch);
+  void take_chunk(std::size_t index, std::span<rd_kafka_message_t* const> messages, RecordBatch& batch);
+  void take_error(const rd_kafka_message_t& message, std::size_t index);
+  [[noreturn]] void throw_data_loss(std::size_t index) const;
+  void serve_main_queue();
+  // librdkafka told that a topic or a partition went away: asks again, since a cluster that restarts may err.
+  void check_vanished();
+
+  const std::optional<std::string> label_header_;
+  const bool commits_;
+  std::vector<TopicPartition> partitions_;   // constant after construction
+  std::vector<Position> starts_;             // constant after construction
+  std::vector<std::int64_t> ends_at_start_;  // constant after construction
+
+  EventFd events_;
+  std::unique_ptr<Client> client_;  // null after close
+  FetchLimits limits_;
+
+  // These hold queues of the client's handle and go before it.
+  std::optional<OffsetCommitter> committer_;
+  QueueOwner main_queue_;
+  std::vector<Partition> states_;    // owned by the reading thread
+  bool vanished_ = false;            // owned by the reading thread
+  std::optional<FetchNudge> nudge_;  // from start to close
+  std::array<rd_kafka_message_t*, kPullChunk> chunk_{};
+};
+
+}  // namespace millrace
