@@ -1,0 +1,231 @@
+#include "decode/csv_decoder.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <iterator>
+#include <limits>
+#include <system_error>
+
+#include "millrace/errors.h"
+
+#include "decode/number.h"
+#include "decode/utf8.h"
+
+namespace millrace {
+namespace {
+
+using From = LabelRule::From;
+
+[[nodiscard]] DecodeOutcome bad(BadRecordReason reason, std::int32_t field = -1) {
+  return {.good = false, .reason = reason, .field = field};
+}
+
+constexpr DecodeOutcome kGood{.good = true, .reason = BadRecordReason::malformed, .field = -1};
+
+// ---- How the fields of a value are called ----
+
+[[noreturn]] void refuse(OptionError::Kind kind, const char* option, const std::string& value,
+                         std::string reason) {
+  throw OptionError(kind, option, value, std::move(reason));
+}
+
+// The number of a field that has no name, from 1.
+std::size_t field_number(const char* option, const std::string& name) {
+  constexpr std::size_t kMostFields = 1'000'000;
+  std::size_t number = 0;
+  const char* const last = name.data() + name.size();
+  const auto [end, error] = std::from_chars(name.data(), last, number);
+  if (error != std::errc{} || end != last || number == 0 || number > kMostFields) {
+    refuse(OptionError::Kind::invalid, option, name,
+           "without --columns, fields are called by their number, from 1");
+  }
+  return number;
+}
+
+std::vector<std::string> field_names(const CsvSettings& settings) {
+  if (!settings.columns.empty()) return settings.columns;
+  const bool label_is_field = settings.label.from == From::column;
+  std::size_t count = label_is_field ? field_number("--label", settings.label.name) : 0;
+  if (settings.feature_names.empty()) {
+    count = std::max(count, std::size_t{settings.features} + (label_is_field ? 1 : 0));
+  }
+  for (const std::string& name : settings.feature_names)
+    count = std::max(count, field_number("--features", name));
+  std::vector<std::string> names;
+  for (std::size_t number = 1; number <= count; ++number) names.push_back(std::to_string(number));
+  return names;
+}
+
+std::size_t place_of(const std::vector<std::string>& names, const std::string& name, const char* option) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) {
+    refuse(OptionError::Kind::unknown, option, name, "no column has this name");
+  }
+  return static_cast<std::size_t>(std::distance(names.begin(), found));
+}
+
+void refuse_repeated_names(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end())
+    refuse(OptionError::Kind::invalid, "--columns", *twice, "two columns have this name");
+}
+
+// ---- The text of one field ----
+
+struct Field {
+  std::string_view text;      // without blanks around it and without its quotes
+  const char* end = nullptr;  // the separator after it, or the end of the value
+  bool broken_quotes = false;
+};
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// A field in quotes; `first` is behind the opening one. A doubled quote stays doubled: no number has one.
+Field cut_quoted_field(const char* const first, const char* const last, char separator) {
+  const char* closing = std::find(first, last, '"');
+  while (closing != last && closing + 1 != last && closing[1] == '"')
+    closing = std::find(closing + 2, last, '"');
+  if (closing == last) return {.end = last, .broken_quotes = true};
+  const char* end = closing + 1;
+  while (end != last && *end != separator && is_blank(*end)) ++end;
+  return {.text = trimmed({first, static_cast<std::size_t>(closing - first)}),
+          .end = end,
+          .broken_quotes = end != last && *end != separator};
+}
+
+Field cut_field(const char* first, const char* const last, char separator) {
+  while (first != last && *first != separator && is_blank(*first)) ++first;
+  if (first != last && *first == '"') return cut_quoted_field(first + 1, last, separator);
+  const char* const end = std::find(first, last, separator);
+  return {.text = trimmed({first, static_cast<std::size_t>(end - first)}),
+          .end = end,
+          .broken_quotes = std::find(first, end, '"') != end};
+}
+
+std::string_view without_line_end(std::string_view value) {
+  while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.remove_suffix(1);
+  return value;
+}
+
+DecodeOutcome check_feature(const ParsedNumber& number, std::int32_t field) {
+  switch (number.kind) {
+    case NumberKind::not_a_number:
+      return bad(BadRecordReason::not_a_number, field);
+    case NumberKind::not_finite:
+      return bad(BadRecordReason::not_finite, field);
+    default:
+      return kGood;
+  }
+}
+
+DecodeOutcome check_label(const ParsedNumber& number, std::int32_t field = -1) {
+  if (number.kind == NumberKind::missing) return bad(BadRecordReason::label_missing, field);
+  const bool valid = number.kind == NumberKind::number && number.value >= 0 && number.value <= 1;
+  return valid ? kGood : bad(BadRecordReason::label_invalid, field);
+}
+
+DecodeOutcome decode_label(std::string_view text, bool present, float& label) {
+  if (!present) return bad(BadRecordReason::label_missing);
+  const ParsedNumber number = parse_number(trimmed(text));
+  label = number.value;
+  return check_label(number);
+}
+
+}  // namespace
+
+CsvDecoder::CsvDecoder(const CsvSettings& settings)
+    : features_(settings.features),
+      label_from_(settings.label.from),
+      max_record_bytes_(settings.max_record_bytes),
+      separator_(settings.separator),
+      names_(field_names(settings)),
+      targets_(names_.size(), kIgnored) {
+  using Kind = OptionError::Kind;
+  refuse_repeated_names(names_);
+  std::size_t label_place = names_.size();
+  if (label_from_ == From::column) {
+    label_place = place_of(names_, settings.label.name, "--label");
+    targets_[label_place] = kLabel;
+  }
+
+  std::int32_t found = 0;
+  for (const std::string& name : settings.feature_names) {
+    std::int32_t& target = targets_[place_of(names_, name, "--features")];
+    if (target == kLabel) refuse(Kind::conflict, "--features", name, "this column is the label");
+    if (target != kIgnored) refuse(Kind::invalid, "--features", name, "this column is named twice");
+    target = found++;
+  }
+  if (settings.feature_names.empty()) {
+    for (std::int32_t& target : targets_) {
+      if (target != kLabel) target = found++;
+    }
+  }
+  if (features_ == 0 || static_cast<std::uint32_t>(found) != features_) {
+    refuse(Kind::conflict, "--features", std::to_string(features_),
+           "the columns hold " + std::to_string(found) + " features");
+  }
+  ignores_fields_ = std::find(targets_.begin(), targets_.end(), kIgnored) != targets_.end();
+}
+
+std::string CsvDecoder::field_name(std::int32_t field) const {
+  return field < 0 ? std::string{} : names_.at(static_cast<std::size_t>(field));
+}
+
+void CsvDecoder::decode(std::span<const RecordView> records, float* values, float* labels,
+                        std::span<DecodeOutcome> outcomes) const {
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    outcomes[i] = decode_record(records[i], values + i * features_, labels[i]);
+  }
+}
+
+DecodeOutcome CsvDecoder::decode_record(const RecordView& record, float* row, float& label) const {
+  if (!record.has_value) return bad(BadRecordReason::tombstone);
+  if (record.value.size() > max_record_bytes_) return bad(BadRecordReason::too_large);
+  const DecodeOutcome outcome = decode_value(without_line_end(record.value), row, label);
+  // Numbers are ASCII: only a field that is none, or that nobody looked at, can hold other bytes.
+  if ((!outcome.good || ignores_fields_) && !is_utf8(record.value)) return bad(BadRecordReason::malformed);
+  if (!outcome.good || label_from_ == From::column) return outcome;
+  return label_from_ == From::key ? decode_label(record.key, record.has_key, label)
+                                  : decode_label(record.header, record.has_header, label);
+}
+
+DecodeOutcome CsvDecoder::decode_value(std::string_view value, float* row, float& label) const {
+  const char* at = value.data();
+  const char* const last = at + value.size();
+  const auto fields = static_cast<std::int32_t>(targets_.size());
+  for (std::int32_t field = 0; field < fields; ++field) {
+    if (field > 0) {
+      if (at == last) return bad(BadRecordReason::column_count);
+      ++at;  // the separator
+    }
+    const std::int32_t target = targets_[static_cast<std::size_t>(field)];
+    if (target >= 0) {
+      const char* const end = parse_plain_number(at, last, row[target]);
+      if (end != nullptr && (end == last || *end == separator_)) {
+        at = end;
+        continue;
+      }
+    }
+    const Field cut = cut_field(at, last, separator_);
+    if (cut.broken_quotes) return bad(BadRecordReason::malformed, field);
+    at = cut.end;
+    if (target == kIgnored) continue;
+    const ParsedNumber number = parse_number(cut.text);
+    const DecodeOutcome outcome =
+        target == kLabel ? check_label(number, field) : check_feature(number, field);
+    if (!outcome.good) return outcome;
+    (target == kLabel ? label : row[target]) =
+        number.kind == NumberKind::missing ? std::numeric_limits<float>::quiet_NaN() : number.value;
+  }
+  return at == last ? kGood : bad(BadRecordReason::column_count);
+}
+
+}  // namespace millrace
