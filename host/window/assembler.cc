@@ -1,0 +1,224 @@
+#include "window/assembler.h"
+
+#include <algorithm>
+#include <exception>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+using std::chrono::milliseconds;
+
+// The source is asked again at least this often, whether or not it said that something came.
+constexpr std::chrono::seconds kLongestWait{10};
+
+// Fails early where the caller broke the contract.
+const AssemblerSettings& checked(const AssemblerSettings& settings, const RecordSource& source) {
+  const std::size_t partitions = source.partitions().size();
+  const bool to_ends = settings.stop.when == StopRule::When::end;
+  constexpr milliseconds kLongestLimit = std::chrono::years(10);  // fits the clock
+  if (settings.window_limit > kLongestLimit || settings.window_rows == 0 || settings.slots == 0 ||
+      settings.decode_threads == 0 || partitions == 0 || settings.starts.size() != partitions ||
+      settings.ends.size() != (to_ends ? partitions : 0) || settings.fingerprint == nullptr) {
+    throw std::invalid_argument("settings of the assembler");
+  }
+  return settings;
+}
+
+std::vector<WindowSlot> make_slots(const AssemblerSettings& settings, std::uint32_t features,
+                                   const std::function<HostBuffer(std::size_t)>& allocate) {
+  std::vector<WindowSlot> slots;
+  slots.reserve(settings.slots);
+  for (std::size_t i = 0; i < settings.slots; ++i) {
+    slots.emplace_back(settings.window_rows, features,
+                       allocate(WindowSlot::bytes_needed(settings.window_rows, features)));
+  }
+  return slots;
+}
+
+std::vector<std::int64_t> offsets_of(const std::vector<Position>& positions) {
+  std::vector<std::int64_t> offsets;
+  for (const Position& position : positions) offsets.push_back(position.offset);
+  return offsets;
+}
+
+}  // namespace
+
+Assembler::Assembler(RecordSource& source, const Decoder& decoder, const AssemblerSettings& settings,
+                     const std::function<HostBuffer(std::size_t)>& allocate)
+    : source_(source),
+      settings_(checked(settings, source)),
+      ring_(make_slots(settings, decoder.features(), allocate), offsets_of(settings.starts)),
+      turns_(settings.window_rows, settings.starts.size()),
+      builder_(decoder, settings.decode_threads, settings.window_rows, settings.fingerprint, settings.starts),
+      partitions_(settings.starts.size()),
+      unfinished_(settings.starts.size()),
+      records_left_(std::numeric_limits<std::uint64_t>::max()),
+      next_index_(settings.first_window_index) {
+  if (settings_.stop.when == StopRule::When::records) records_left_ = settings_.stop.records;
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    PartitionState& partition = partitions_[i];
+    partition.next_offset = settings_.starts[i].offset;
+    partition.stop_before = std::numeric_limits<std::int64_t>::max();
+    if (settings_.stop.when == StopRule::When::end) partition.stop_before = settings_.ends[i];
+    partition.finished = partition.next_offset >= partition.stop_before;
+    if (partition.finished) --unfinished_;
+  }
+  thread_ = std::jthread([this] { run(); });
+}
+
+Assembler::~Assembler() { request_stop(); }
+
+void Assembler::request_stop() noexcept {
+  stop_requested_ = true;
+  ring_.stop();
+  source_.wake();
+}
+
+WindowSlot* Assembler::take() {
+  try {
+    WindowSlot* const slot = ring_.take_full();
+    if (slot == nullptr && thread_.joinable()) thread_.join();
+    return slot;
+  } catch (...) {
+    if (thread_.joinable()) thread_.join();
+    throw;
+  }
+}
+
+void Assembler::run() noexcept {
+  try {
+    assemble();
+  } catch (...) {
+    ring_.fail(std::current_exception());
+  }
+  builder_.abandon();
+}
+
+void Assembler::assemble() {
+  last_record_ = Clock::now();
+  for (;;) {
+    const auto asked = Clock::now();
+    WindowSlot* const slot = ring_.take_free();
+    if (slot == nullptr) return;
+    last_record_ += Clock::now() - asked;  // the trainer's time is not the topic's
+
+    builder_.open(*slot);
+    const Cut cut = fill();
+    if (cut == Cut::stopped) return;
+    hand_over(slot);
+    using Reason = StreamEnd::Reason;
+    if (cut == Cut::end) return ring_.close({Reason::end, commit_offsets()});
+    if (cut == Cut::idle) return ring_.close({Reason::idle, commit_offsets()});
+    if (cut == Cut::records) return ring_.close({Reason::records, commit_offsets()});
+  }
+}
+
+void Assembler::hand_over(WindowSlot* slot) {
+  builder_.close();
+  if (slot->records == 0) {
+    ring_.give_back(slot);
+    return;
+  }
+  slot->index = next_index_;
+  if (slot->rows > 0) ++next_index_;
+  for (const PartitionState& partition : partitions_) slot->commit_offsets.push_back(partition.next_offset);
+  ring_.hand_over(slot);
+}
+
+// Takes records in turns until the window is cut.
+Assembler::Cut Assembler::fill() {
+  turns_.begin_window();
+  deadline_ = Clock::time_point::max();
+  while (!turns_.full()) {
+    if (const auto cut = cut_of_stream()) return *cut;
+    const auto now = Clock::now();
+    if (const auto cut = cut_by_time(now)) return *cut;
+
+    const std::size_t partition = turns_.partition();
+    if (take_from(partition) > 0) continue;
+    if (partitions_[partition].at_end || partitions_[partition].finished) {
+      turns_.pass();
+      if (!turns_.all_passed()) continue;
+    }
+    wait_for_more(now);
+  }
+  return Cut::full;
+}
+
+std::optional<Assembler::Cut> Assembler::cut_of_stream() const {
+  if (stop_requested_) return Cut::stopped;
+  if (records_left_ == 0) return Cut::records;
+  if (unfinished_ == 0) return Cut::end;
+  return std::nullopt;
+}
+
+// When time is up, whoever has something gives it, in turn order; nobody is waited for any more.
+std::optional<Assembler::Cut> Assembler::cut_by_time(Clock::time_point now) {
+  const bool idle = settings_.stop.when == StopRule::When::idle && now >= last_record_ + settings_.stop.idle;
+  if (!idle && now < deadline_) return std::nullopt;
+  std::uint32_t taken = 0;
+  turns_.listen_again();
+  while (!turns_.full() && !turns_.all_passed()) {
+    const std::uint32_t from_one = take_from(turns_.partition());
+    if (from_one == 0) turns_.pass();
+    taken += from_one;
+  }
+  return idle && taken == 0 ? Cut::idle : Cut::time;
+}
+
+// Nobody has anything to give, or the one whose turn it is does not deliver.
+void Assembler::wait_for_more(Clock::time_point now) {
+  builder_.settle();
+  // A partition that does not deliver must not keep the others from a window for ever, so time runs even if
+  // nothing was taken yet.
+  if (!turns_.all_passed()) deadline_ = std::min(deadline_, now + settings_.window_limit);
+  auto until = std::min(deadline_, now + kLongestWait);
+  if (settings_.stop.when == StopRule::When::idle)
+    until = std::min(until, last_record_ + settings_.stop.idle);
+  source_.wait(std::max(std::chrono::ceil<milliseconds>(until - now), milliseconds{0}));
+  turns_.listen_again();
+}
+
+// Takes what has arrived of what the partition may still give in its turn.
+std::uint32_t Assembler::take_from(std::size_t index) {
+  PartitionState& partition = partitions_[index];
+  const std::uint64_t most =
+      std::min<std::uint64_t>({turns_.grant(), WindowBuilder::kBatchRecords, records_left_});
+  if (partition.finished || most == 0) return 0;
+
+  RecordBatch& batch = builder_.batch();
+  const PullOutcome outcome = source_.pull(index, most, batch);
+  std::size_t count = batch.size();
+  while (count > 0 && batch.records()[count - 1].offset >= partition.stop_before) --count;
+  const bool beyond = count < batch.size();
+  builder_.place(static_cast<std::uint32_t>(index), count);
+
+  partition.at_end = outcome.at_end || (outcome.appended == 0 && partition.at_end);
+  if (beyond) {
+    partition.next_offset = partition.stop_before;
+  } else if (outcome.appended > 0 || outcome.at_end) {
+    partition.next_offset = outcome.next_offset;
+  }
+  if (partition.next_offset >= partition.stop_before) {
+    partition.finished = true;
+    --unfinished_;
+  }
+  if (count > 0) {
+    last_record_ = Clock::now();
+    if (turns_.empty()) deadline_ = last_record_ + settings_.window_limit;
+    turns_.took(static_cast<std::uint32_t>(count));
+    records_left_ -= count;
+  }
+  return static_cast<std::uint32_t>(count);
+}
+
+std::vector<std::int64_t> Assembler::commit_offsets() const {
+  std::vector<std::int64_t> offsets;
+  for (const PartitionState& partition : partitions_) offsets.push_back(partition.next_offset);
+  return offsets;
+}
+
+}  // namespace millrace

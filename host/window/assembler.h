@@ -1,0 +1,123 @@
+// From records to windows: pulls records from a source in turns, has them decoded into slots, and hands full
+// slots to the trainer.
+//
+// Owned by the trainer. A thread of its own works the source; a pool decodes. One thread, the trainer's,
+// calls take, give_back and end; any thread may call request_stop (no signal handler may: it locks).
+// Invariants:
+//   1. Rows stand in windows as TurnPlan says: over records that are already in the log, windows depend on
+//   log and
+//      settings alone.
+//   2. A window closes when it is full, or `window_limit` after its first record was taken. If the partition
+//   whose
+//      turn it is delivers nothing in that time, what has arrived on the others is still taken, in turn
+//      order. An empty window never closes.
+//   3. A slot holds at least one record. Windows with rows are numbered without gaps, from
+//   first_window_index;
+//      a slot with `rows == 0` only moves positions on (window_slot.h).
+//   4. Nothing is pulled that has no place in a slot: a slow trainer stops the source. Records are released
+//   before
+//      the source is waited for, so a window may be larger than what the source may hold.
+//   5. Nothing is allocated per record once running.
+//   6. After take() returned null or threw, the source is not touched any more.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "millrace/decoder.h"
+#include "millrace/engine.h"
+#include "millrace/position.h"
+#include "millrace/record.h"
+
+#include "window/slot_ring.h"
+#include "window/stop_rule.h"
+#include "window/turn_plan.h"
+#include "window/window_builder.h"
+#include "window/window_slot.h"
+
+namespace millrace {
+
+struct AssemblerSettings {
+  std::uint32_t window_rows = 0;              // at least 1
+  std::chrono::milliseconds window_limit{0};  // from the first record of a window to its closing
+  StopRule stop;
+  std::vector<std::int64_t> ends;  // [partitions] for StopRule::When::end, else empty
+  std::vector<Position> starts;    // [partitions] where the source begins
+  unsigned decode_threads = 1;
+  std::uint64_t first_window_index = 0;
+  std::size_t slots = 0;  // more than the trainer holds while it calls take()
+  RecordFingerprint (*fingerprint)(const RecordView&) = nullptr;
+};
+
+class Assembler {
+ public:
+  // Begins at once. `source` and `decoder` outlive the assembler; `allocate` is called here, once per slot.
+  Assembler(RecordSource& source, const Decoder& decoder, const AssemblerSettings& settings,
+            const std::function<HostBuffer(std::size_t)>& allocate);
+  Assembler(const Assembler&) = delete;
+  Assembler& operator=(const Assembler&) = delete;
+  ~Assembler();
+
+  // The next slot in order; waits for it. Null after the last one. Throws what went wrong on the way, after
+  // the slots before it: KafkaError, DataLossError, or what the decoder threw.
+  WindowSlot* take();
+
+  // Whether take() would not wait.
+  [[nodiscard]] bool ready() const { return ring_.ready(); }
+
+  // The trainer needs the slot no longer.
+  void give_back(WindowSlot* slot) { ring_.give_back(slot); }
+
+  // After take() returned null.
+  [[nodiscard]] const StreamEnd& end() const { return ring_.end(); }
+
+  // Ends the stream now: take() returns null, and what was not taken is dropped.
+  void request_stop() noexcept;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  enum class Cut { full, time, end, idle, records, stopped };
+  struct PartitionState {
+    std::int64_t next_offset = 0;  // after all that was taken, and past control records
+    std::int64_t stop_before = 0;  // no record from here on is taken
+    bool at_end = false;           // an end was reported, and nothing came since
+    bool finished = false;         // nothing more will be taken
+  };
+
+  void run() noexcept;
+  void assemble();
+  Cut fill();
+  [[nodiscard]] std::optional<Cut> cut_of_stream() const;
+  std::optional<Cut> cut_by_time(Clock::time_point now);
+  void wait_for_more(Clock::time_point now);
+  std::uint32_t take_from(std::size_t partition);
+  void hand_over(WindowSlot* slot);
+  [[nodiscard]] std::vector<std::int64_t> commit_offsets() const;
+
+  // Constant after construction.
+  RecordSource& source_;
+  const AssemblerSettings settings_;
+
+  SlotRing ring_;                            // has its own lock
+  std::atomic<bool> stop_requested_{false};  // set by request_stop, looked at before every pull
+
+  // Owned by the assembling thread.
+  TurnPlan turns_;
+  WindowBuilder builder_;
+  std::vector<PartitionState> partitions_;
+  std::size_t unfinished_ = 0;      // partitions
+  std::uint64_t records_left_ = 0;  // of this run
+  std::uint64_t next_index_ = 0;
+  Clock::time_point deadline_;     // of the window being filled
+  Clock::time_point last_record_;  // when one was last taken, less the time spent waiting for a free slot
+
+  std::jthread thread_;  // last: it uses everything above
+};
+
+}  // namespace millrace

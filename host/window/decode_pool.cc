@@ -1,0 +1,61 @@
+#include "window/decode_pool.h"
+
+namespace millrace {
+
+DecodePool::DecodePool(const Decoder& decoder, unsigned threads) : decoder_(decoder) {
+  threads_.reserve(threads);
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+DecodePool::~DecodePool() {
+  const std::lock_guard lock(mutex_);
+  closing_ = true;
+  started_.notify_all();
+}
+
+void DecodePool::start_async(DecodeJob& job) {
+  job.error = nullptr;
+  if (job.records.size() < kWorthHandingOver) {
+    decode(job);
+    job.done = true;
+    return;
+  }
+  job.next = nullptr;
+  job.done = false;
+  {
+    const std::lock_guard lock(mutex_);
+    (first_ == nullptr ? first_ : last_->next) = &job;
+    last_ = &job;
+  }
+  started_.notify_one();
+}
+
+void DecodePool::wait(DecodeJob& job) {
+  std::unique_lock lock(mutex_);
+  finished_.wait(lock, [&] { return job.done; });
+}
+
+void DecodePool::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    started_.wait(lock, [&] { return closing_ || first_ != nullptr; });
+    if (closing_) return;
+    DecodeJob& job = *first_;
+    first_ = job.next;
+    lock.unlock();
+    decode(job);
+    lock.lock();
+    job.done = true;
+    finished_.notify_one();
+  }
+}
+
+void DecodePool::decode(DecodeJob& job) const noexcept {
+  try {
+    decoder_.decode(job.records, job.values, job.labels, job.outcomes);
+  } catch (...) {
+    job.error = std::current_exception();
+  }
+}
+
+}  // namespace millrace
