@@ -1,0 +1,41 @@
+#include "engine/adam.h"
+
+#include <bit>
+#include <cmath>
+
+#include "engine/engine_threads.h"
+
+namespace millrace {
+namespace {
+
+// The square of a gradient enters the second moment: beyond the root of the largest float it is infinite.
+constexpr float kLargestGradient = 1.8446742e19F;
+
+// A thread is worth waking for this many parameters.
+constexpr std::size_t kParametersPerThread = 8192;
+
+}  // namespace
+
+Adam::Adam(const TrainingSettings& settings)
+    : kernels_(vector_kernels()),
+      learning_rate_(settings.learning_rate),
+      beta1_(settings.beta1),
+      beta2_(settings.beta2),
+      epsilon_(settings.epsilon) {}
+
+bool Adam::update(const AdamArrays& arrays, std::size_t count) {
+  if (kernels_.largest_magnitude(arrays.gradient, count) > std::bit_cast<std::uint32_t>(kLargestGradient)) {
+    return false;
+  }
+  ++step_;
+  const auto t = static_cast<double>(step_);
+  const double step_size =
+      learning_rate_ * std::sqrt(1.0 - std::pow(beta2_, t)) / (1.0 - std::pow(beta1_, t));
+  const AdamConstants constants = {static_cast<float>(1.0 - beta1_), static_cast<float>(1.0 - beta2_),
+                                   static_cast<float>(step_size), static_cast<float>(epsilon_)};
+  in_parts(count, kParametersPerThread,
+           [&](std::size_t begin, std::size_t end) { kernels_.adam(constants, arrays, begin, end); });
+  return true;
+}
+
+}  // namespace millrace

@@ -1,0 +1,149 @@
+#include "engine/vector_kernels.h"
+
+#include <bit>
+#include <cmath>
+#include <gtest/gtest.h>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace millrace {
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kEpsilon = std::numeric_limits<float>::epsilon();
+constexpr std::size_t kSizes[] = {1, 7, 15, 16, 17, 31, 33, 128, 257};
+
+// Every instruction set that this processor has.
+class VectorKernelsTest : public ::testing::TestWithParam<const VectorKernels*> {
+ protected:
+  const VectorKernels& kernels = *GetParam();
+
+  std::vector<float> random_floats(std::size_t count) {
+    std::vector<float> floats(count);
+    for (float& value : floats) value = uniform_(random_);
+    return floats;
+  }
+
+ private:
+  std::mt19937 random_{1};
+  std::uniform_real_distribution<float> uniform_{-2.0F, 2.0F};
+};
+
+INSTANTIATE_TEST_SUITE_P(Sets, VectorKernelsTest, ::testing::ValuesIn(runnable_vector_kernels()),
+                         [](const auto& set) { return std::string(set.param->name); });
+
+TEST_P(VectorKernelsTest, AdamFollowsTheFormulaWithinAFewUnitsInTheLastPlace) {
+  for (const std::size_t size : kSizes) {
+    std::vector<float> w = random_floats(size), m = random_floats(size), v = random_floats(size);
+    std::vector<float> g = random_floats(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      // Moments and gradients of every magnitude that comes, zero included.
+      const float scale = std::pow(10.0F, -static_cast<float>(i % 12));
+      m[i] *= scale;
+      v[i] = i % 5 == 0 ? 0.0F : std::abs(v[i]) * scale * scale;
+      g[i] *= i % 10 == 0 ? 0.0F : scale;
+      w[i] = 0.0F;  // so that the update itself is seen
+    }
+    const auto m0 = m, v0 = v;
+    const AdamConstants c = {0.1F, 0.001F, 3e-4F, 1e-7F};
+    kernels.adam(c, {w.data(), m.data(), v.data(), g.data()}, 0, size);
+    for (std::size_t i = 0; i < size; ++i) {
+      const double m1 = m0[i] + (double{g[i]} - m0[i]) * c.one_minus_beta1;
+      const double v1 = v0[i] + (double{g[i]} * g[i] - v0[i]) * c.one_minus_beta2;
+      const double update = c.step_size * double{m[i]} / (std::sqrt(double{v[i]}) + c.epsilon);
+      EXPECT_NEAR(m[i], m1, (std::abs(m0[i]) + std::abs(g[i])) * 2 * kEpsilon);
+      EXPECT_NEAR(v[i], v1, (v0[i] + g[i] * g[i]) * 2 * kEpsilon);
+      EXPECT_NEAR(w[i], -update, std::abs(update) * 4 * kEpsilon);
+    }
+  }
+}
+
+TEST_P(VectorKernelsTest, AdamKeepsPaddingZeroAndTouchesItsRangeAlone) {
+  std::vector<float> w(64), m(64), v(64), g(64);
+  g[10] = g[40] = 1.0F;
+  kernels.adam({0.1F, 0.001F, 1e-3F, 1e-7F}, {w.data(), m.data(), v.data(), g.data()}, 16, 48);
+  for (std::size_t i = 0; i < 64; ++i) {
+    EXPECT_EQ(w[i] != 0.0F, i == 40);
+    EXPECT_EQ(m[i] != 0.0F, i == 40);
+    EXPECT_EQ(v[i] != 0.0F, i == 40);
+  }
+  EXPECT_LT(w[40], 0.0F);
+}
+
+TEST_P(VectorKernelsTest, AdamLetsMomentsEndAtZeroRatherThanDenormal) {
+  std::vector<float> w(16), m(16, 1e-37F), v(16, 1e-37F), g(16);
+  for (int step = 0; step < 200; ++step) {
+    kernels.adam({0.1F, 0.1F, 1e-3F, 1e-7F}, {w.data(), m.data(), v.data(), g.data()}, 0, 16);
+  }
+  for (std::size_t i = 0; i < 16; ++i) {
+    EXPECT_TRUE(m[i] == 0.0F || std::isnormal(m[i]));
+    EXPECT_TRUE(v[i] == 0.0F || std::isnormal(v[i]));
+    EXPECT_TRUE(std::isfinite(w[i]));
+  }
+}
+
+TEST_P(VectorKernelsTest, LargestMagnitudeFindsWhatIsNotFiniteAnywhere) {
+  for (const std::size_t size : kSizes) {
+    std::vector<float> values = random_floats(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      const float before = values[i];
+      for (const float bad :
+           {kNaN, -kNaN, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+        values[i] = bad;
+        EXPECT_GE(kernels.largest_magnitude(values.data(), size), 0x7F800000U);
+      }
+      values[i] = -3.0F;
+      EXPECT_EQ(kernels.largest_magnitude(values.data(), size), std::bit_cast<std::uint32_t>(3.0F));
+      values[i] = before;
+    }
+  }
+}
+
+TEST_P(VectorKernelsTest, ReluMaskShutsWhatIsNotPositive) {
+  std::vector<float> gradient = {1, 2, 3, 4};
+  const std::vector<float> activation = {0.5F, 0.0F, -1.0F, 1e-30F};
+  kernels.mask_by_relu(gradient.data(), activation.data(), 4);
+  EXPECT_EQ(gradient, (std::vector<float>{1, 0, 0, 4}));
+}
+
+TEST_P(VectorKernelsTest, RowProductsMatchPlainOnes) {
+  for (const std::size_t width : kSizes) {
+    constexpr std::size_t kRows = 5;
+    const std::vector<float> rows = random_floats(kRows * width), weights = random_floats(width);
+    const std::vector<float> factors = random_floats(kRows);
+    std::vector<float> dots(kRows), sum(width, 1.0F), spread(kRows * width);
+    kernels.dot_rows(rows.data(), kRows, width, weights.data(), 0.25F, dots.data());
+    kernels.add_scaled_rows(rows.data(), kRows, width, factors.data(), sum.data());
+    kernels.spread_through_relu(factors.data(), weights.data(), rows.data(), kRows, width, spread.data());
+    std::vector<double> expected_sum(width, 1.0);
+    for (std::size_t r = 0; r < kRows; ++r) {
+      double dot = 0.25;
+      for (std::size_t k = 0; k < width; ++k) {
+        const float x = rows[r * width + k];
+        dot += double{x} * weights[k];
+        expected_sum[k] += double{x} * factors[r];
+        EXPECT_EQ(spread[r * width + k], x > 0.0F ? factors[r] * weights[k] : 0.0F);
+      }
+      EXPECT_NEAR(dots[r], dot, 1e-6 * static_cast<double>(width + 10));
+    }
+    for (std::size_t k = 0; k < width; ++k) EXPECT_NEAR(sum[k], expected_sum[k], 1e-5);
+  }
+}
+
+TEST_P(VectorKernelsTest, ScalingFillsMissingValuesIn) {
+  for (const std::size_t features : kSizes) {
+    std::vector<float> x = random_floats(features), out(features);
+    std::vector<double> substitute(features, 0.75), shift(features, 0.5), factor(features, 3.0);
+    for (std::size_t f = 0; f < features; f += 4) x[f] = kNaN;
+    kernels.scale_row(x.data(), substitute.data(), shift.data(), factor.data(), features, out.data());
+    for (std::size_t f = 0; f < features; ++f) {
+      const double value = f % 4 == 0 ? 0.75 : double{x[f]};
+      EXPECT_EQ(out[f], static_cast<float>((value - 0.5) * 3.0));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace millrace
