@@ -1,0 +1,90 @@
+// The folder that a trainer keeps its state in: numbered checkpoints and a lock.
+//
+//   DIR/lock                             names the process that holds the folder
+//   DIR/checkpoint-0000000042.millrace   the newest few
+//
+// StateFolder owns DIR until it is destroyed; the kernel lets go of it for a process that is killed. One
+// thread calls everything. The free functions take no lock and only read: any process may use them while a
+// trainer runs.
+//
+// Invariants: (1) one owner at a time; (2) sequence numbers only grow, and none is given twice to a
+// checkpoint that was saved; (3) there is always a valid checkpoint after the first save, whenever the
+// process or the machine stops; (4) a folder whose checkpoints are all damaged is an error, never a new
+// beginning; (5) a checkpoint of a newer format is an error, never passed over.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "state/checkpoint.h"
+#include "state/durable_file.h"
+
+namespace millrace {
+
+class StateFolder {
+ public:
+  static constexpr std::size_t kDefaultKeep = 3;
+
+  // Makes the folder if it is missing (mode 0700), locks it, and removes temporaries that a killed process
+  // left. Errors: StateError locked (the detail names the holder), not_writable, no_space, io.
+  [[nodiscard]] static StateFolder open(const std::filesystem::path& folder);
+
+  StateFolder(StateFolder&&) noexcept = default;
+  StateFolder& operator=(StateFolder&&) = delete;
+  ~StateFolder();
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+  // The newest checkpoint that can be read; none if the folder has none at all. Damaged newer ones are passed
+  // over and told in fallbacks(). Errors: StateError damaged (every one is; the detail names them),
+  // newer_version, io.
+  [[nodiscard]] std::optional<Checkpoint> newest();
+
+  // One sentence for each checkpoint that the last newest() passed over: what was wrong and what is used
+  // instead.
+  [[nodiscard]] std::span<const std::string> fallbacks() const noexcept { return fallbacks_; }
+
+  // Gives the checkpoint its sequence number and its time, makes it durable, then removes all but the newest
+  // `keep`. Checkpoints known to be damaged do not count among these. Returns the file. Errors: as
+  // write_checkpoint; the checkpoints before stay as they were, and the number is free again.
+  std::filesystem::path save(Checkpoint& checkpoint);
+
+  // At least 1 is kept.
+  void set_keep(std::size_t checkpoints) noexcept { keep_ = checkpoints == 0 ? 1 : checkpoints; }
+
+ private:
+  StateFolder(std::filesystem::path folder, FileDescriptor lock, std::uint64_t next_sequence);
+  void remove_old() const;
+
+  std::filesystem::path path_;
+  FileDescriptor lock_;
+  std::size_t keep_ = kDefaultKeep;
+  std::uint64_t next_sequence_;
+  std::set<std::uint64_t> damaged_;
+  std::vector<std::string> fallbacks_;
+};
+
+struct ListedCheckpoint {
+  std::filesystem::path file;
+  std::uint64_t sequence = 0;
+  std::uint64_t bytes = 0;
+};
+
+// What is in a folder by name, oldest first; reads none of it. Errors: StateError missing, io.
+[[nodiscard]] std::vector<ListedCheckpoint> list_checkpoints(const std::filesystem::path& folder);
+
+// As StateFolder::newest, without the lock. A checkpoint that a running trainer removes meanwhile is no
+// error. Errors: StateError missing (no such folder), damaged, newer_version, io.
+[[nodiscard]] std::optional<Checkpoint> read_newest_checkpoint(const std::filesystem::path& folder,
+                                                               std::vector<std::string>* fallbacks = nullptr);
+
+// `checkpoint-0000000042.millrace`
+[[nodiscard]] std::string checkpoint_file_name(std::uint64_t sequence);
+
+}  // namespace millrace
