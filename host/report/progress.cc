@@ -1,0 +1,162 @@
+#include "report/progress.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <iterator>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <vector>
+
+#include "report/figures.h"
+
+namespace millrace {
+namespace {
+
+constexpr double kSecondsBetweenDraws = 0.1;
+constexpr double kSecondsBetweenLines = 2.0;
+constexpr std::size_t kUsualColumns = 80;
+
+constexpr std::string_view kClearLine = "\r\x1b[K";
+constexpr std::string_view kDim = "\x1b[2m";
+constexpr std::string_view kYellow = "\x1b[33m";
+constexpr std::string_view kPlain = "\x1b[0m";
+
+std::string_view environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+bool is_terminal(std::FILE* stream) {
+  return ::isatty(::fileno(stream)) == 1 && environment("TERM") != "dumb";
+}
+
+std::size_t columns_of(std::FILE* stream) {
+  winsize size{};
+  const bool known = ::ioctl(::fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : kUsualColumns;
+}
+
+// One figure of the line with its word before or after it.
+struct Field {
+  std::string_view before;
+  std::string figure;
+  std::string_view after;
+  std::size_t
+      least_width;  // of the figure: what a usual run comes to, so that it stands still from the start
+  int importance;   // fields of the lowest go first where the line is too long
+  bool alarming = false;
+};
+
+std::vector<Field> fields_of(const ProgressSample& sample) {
+  const auto rate = std::isfinite(sample.rows_per_s) && sample.rows_per_s > 0 ? sample.rows_per_s : 0.0;
+  const auto whole_rate = static_cast<std::uint64_t>(std::min(std::round(rate), 1e15));
+  return {
+      {"", grouped(sample.rows), " rows", 9, 8},
+      {"", grouped(whole_rate), " rows/s", 7, 6},
+      {"loss ", metric(sample.loss, 4), "", 6, 7},
+      {"accuracy ", metric(sample.accuracy, 3), "", 5, 5},
+      {"AUC ", metric(sample.auc, 3), "", 5, 2},
+      {"lag ", sample.lag ? grouped(*sample.lag) : "", "", 1, 3},
+      {"", sample.bad_records > 0 ? grouped(sample.bad_records) : "", " bad", 1, 4, true},
+      {"", grouped(sample.windows), sample.windows == 1 ? " window " : " windows", 3, 1},
+  };
+}
+
+}  // namespace
+
+Progress::Progress(bool quiet, std::FILE* stream)
+    : quiet_(quiet),
+      terminal_(is_terminal(stream)),
+      colour_(terminal_ && environment("NO_COLOR").empty()),
+      stream_(stream) {}
+
+Progress::~Progress() {
+  const std::lock_guard lock(mutex_);
+  if (line_is_open_) write("\n");
+}
+
+void Progress::update(const ProgressSample& sample) {
+  const std::lock_guard lock(mutex_);
+  if (quiet_) return;
+  const double pause = terminal_ ? kSecondsBetweenDraws : kSecondsBetweenLines;
+  if (shown_at_ && sample.seconds >= *shown_at_ && sample.seconds < *shown_at_ + pause) return;
+  shown_at_ = sample.seconds;
+  shown_ = compose(sample, terminal_ ? columns_of(stream_) : std::string::npos);
+  line_is_open_ = terminal_;
+  write(terminal_ ? fmt::format("{}{}", kClearLine, shown_) : shown_ + "\n");
+}
+
+void Progress::finish(const ProgressSample& sample) {
+  const std::lock_guard lock(mutex_);
+  if (quiet_) return;
+  const std::string line = compose(sample, terminal_ ? columns_of(stream_) : std::string::npos);
+  const bool stands_already = !terminal_ && line == shown_;
+  if (!stands_already) write(fmt::format("{}{}\n", terminal_ ? kClearLine : "", line));
+  shown_ = line;
+  shown_at_ = sample.seconds;
+  line_is_open_ = false;
+}
+
+void Progress::note(std::string_view line) {
+  std::string text(line);
+  // What a broker or a file says must not move the cursor.
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
+  const std::lock_guard lock(mutex_);
+  if (line_is_open_) {
+    write(fmt::format("{}{}\n{}", kClearLine, text, shown_));
+  } else {
+    write(text + "\n");
+  }
+}
+
+std::string Progress::compose(const ProgressSample& sample, std::size_t columns) {
+  constexpr std::size_t kIndent = 2;
+  constexpr std::size_t kGap = 2;
+  std::vector<Field> fields = fields_of(sample);
+  std::size_t length = kIndent;
+  std::vector<std::size_t> lengths(fields.size(), 0);  // 0: not on the line
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const Field& field = fields[i];
+    if (field.figure.empty()) continue;
+    field_widths_[i] = std::max({field_widths_[i], field.least_width, field.figure.size()});
+    lengths[i] = field.before.size() + field_widths_[i] + field.after.size();
+    length += lengths[i] + kGap;
+  }
+  // The last column stays empty: some terminals wrap as soon as it is written.
+  while (length - kGap >= columns) {
+    std::size_t least = fields.size();
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      if (lengths[i] > 0 && (least == fields.size() || fields[i].importance < fields[least].importance))
+        least = i;
+    }
+    if (least == fields.size()) break;
+    length -= lengths[least] + kGap;
+    lengths[least] = 0;
+  }
+
+  std::string line(kIndent, ' ');
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (lengths[i] == 0) continue;
+    const Field& field = fields[i];
+    if (line.size() > kIndent) line.append(kGap, ' ');
+    const std::string_view word = field.alarming ? kYellow : kDim;
+    const auto coloured = [&](std::string_view text, std::string_view colour) {
+      return colour_ && !text.empty() ? fmt::format("{}{}{}", colour, text, kPlain) : std::string(text);
+    };
+    const std::string figure = fmt::format("{:>{}}", field.figure, field_widths_[i]);
+    line += coloured(field.before, word) + (field.alarming ? coloured(figure, kYellow) : figure) +
+            coloured(field.after, word);
+  }
+  return line.size() > kIndent ? line : std::string();
+}
+
+void Progress::write(const std::string& text) noexcept {
+  // A terminal that is gone takes nothing, and that is no reason to stop.
+  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stream_));
+  static_cast<void>(std::fflush(stream_));
+}
+
+}  // namespace millrace

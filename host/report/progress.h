@@ -1,0 +1,69 @@
+// Progress of a run, for people: one live line on a terminal, plain lines elsewhere.
+//
+// Any thread may call anything. Never throws, and never stops a run because a terminal went away.
+//
+// Invariants: (1) the live line never wraps: what does not fit is left out, least important first; (2)
+// numbers stand right-aligned in fields that only grow, so nothing jumps; (3) whatever is on the line was in
+// the latest sample; (4) when this object is gone, the next text begins on a fresh line.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+struct ProgressSample {
+  double seconds = 0;  // since the run began; this is the clock that lines are throttled by
+  std::uint64_t rows = 0;
+  std::uint64_t windows = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t bad_records = 0;
+  double rows_per_s = 0;
+  std::optional<double> loss;
+  std::optional<double> accuracy;
+  std::optional<double> auc;
+  std::optional<std::uint64_t> lag;  // records in the log that are not trained yet
+};
+
+class Progress {
+ public:
+  // Quiet: no progress; notes are still written. A terminal is what isatty says it is, unless TERM is `dumb`;
+  // NO_COLOR (any value but an empty one) turns colours off.
+  explicit Progress(bool quiet, std::FILE* stream = stderr);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress();
+
+  // Shows the sample unless the one before is too young: at most ten a second on a terminal, one line every
+  // two seconds elsewhere.
+  void update(const ProgressSample& sample);
+
+  // Shows the sample and leaves it standing.
+  void finish(const ProgressSample& sample);
+
+  // A line of its own, above the live one. Control characters in it are replaced.
+  void note(std::string_view line);
+
+ private:
+  [[nodiscard]] std::string compose(const ProgressSample& sample, std::size_t columns);
+  void write(const std::string& text) noexcept;
+
+  const bool quiet_;
+  const bool terminal_;
+  const bool colour_;
+  std::FILE* const stream_;
+
+  std::mutex mutex_;  // guards all below
+  std::optional<double> shown_at_;
+  std::string shown_;          // the text of the latest line
+  bool line_is_open_ = false;  // the live line stands on the terminal, without a newline
+  std::array<std::size_t, 8> field_widths_{};
+};
+
+}  // namespace millrace

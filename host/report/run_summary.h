@@ -1,0 +1,113 @@
+// What train, evaluate and inspect say at their end: one JSON object for programs (`--json`), or text for
+// people.
+//
+// Pure functions of plain values; any thread may call them. Neither form ends in a newline. In JSON what is
+// undefined or not finite is null; `schema_version` grows when a member changes its meaning or goes away, not
+// when one is added.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "millrace/position.h"
+
+namespace millrace {
+
+inline constexpr int kSummarySchemaVersion = 1;
+
+// By name of the reason; those that did not occur may be left out.
+using ReasonCounts = std::vector<std::pair<std::string, std::uint64_t>>;
+
+struct RunTotals {
+  std::uint64_t records = 0;  // bad ones included
+  std::uint64_t rows = 0;
+  std::uint64_t windows = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t skipped_steps = 0;
+  std::uint64_t bad_records = 0;
+  ReasonCounts bad_records_by_reason;
+  double seconds = 0;
+};
+
+struct TrainSummary {
+  RunTotals run;
+  RunTotals lifetime;
+  std::string engine;                         // one line for people, of the engine
+  std::optional<double> loss, accuracy, auc;  // prequential, of this run
+  std::vector<TrainedPosition> positions;
+  std::string checkpoint;  // the file that holds the result; may be empty
+};
+
+struct Confusion {
+  std::uint64_t true_positive = 0;
+  std::uint64_t false_positive = 0;
+  std::uint64_t true_negative = 0;
+  std::uint64_t false_negative = 0;
+};
+
+struct EvaluateSummary {
+  std::uint64_t records = 0;  // bad ones included
+  std::uint64_t rows = 0;
+  std::uint64_t bad_records = 0;
+  ReasonCounts bad_records_by_reason;
+  double seconds = 0;
+  std::optional<double> loss, accuracy, auc;
+  Confusion confusion;
+  std::vector<TrainedPosition> positions;  // up to where it read
+  std::string checkpoint;                  // the file whose weights were used; may be empty
+};
+
+struct Setting {
+  using Value =
+      std::variant<std::string, bool, std::int64_t, std::uint64_t, double, std::vector<std::string>>;
+  std::string name;  // the option's, without dashes
+  Value value;
+};
+
+struct FeatureMoments {
+  std::string name;
+  std::uint64_t count = 0;  // values seen, missing ones excluded
+  std::optional<double> mean, standard_deviation;
+};
+
+struct InspectSummary {
+  std::string file;
+  std::string version;  // of the millrace that wrote it
+  std::uint64_t sequence = 0;
+  std::int64_t written_at_ms = 0;
+  RunTotals lifetime;
+  std::vector<std::uint32_t> widths;  // inputs, hidden layers, 1
+  std::uint64_t parameters = 0;
+  std::uint64_t weights_digest = 0;
+  std::uint64_t state_digest = 0;
+  std::vector<TrainedPosition> positions;
+  std::vector<Setting> settings;
+  std::vector<FeatureMoments> standardizer;  // empty where features are not standardized
+};
+
+// A topic as a read_committed consumer finds it.
+struct TopicSummary {
+  struct Partition {
+    std::int32_t partition = 0;
+    std::int64_t begin = 0;  // offset of the first record
+    std::int64_t end = 0;    // the last stable offset
+  };
+  std::string topic;
+  std::vector<Partition> partitions;
+};
+
+[[nodiscard]] std::string json_of(const TrainSummary& summary);
+[[nodiscard]] std::string json_of(const EvaluateSummary& summary);
+[[nodiscard]] std::string json_of(const InspectSummary& summary);
+[[nodiscard]] std::string json_of(const TopicSummary& summary);
+
+[[nodiscard]] std::string text_of(const TrainSummary& summary);
+[[nodiscard]] std::string text_of(const EvaluateSummary& summary);
+[[nodiscard]] std::string text_of(const InspectSummary& summary);
+[[nodiscard]] std::string text_of(const TopicSummary& summary);
+
+}  // namespace millrace
