@@ -1,0 +1,55 @@
+#include "app/evaluate_command.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/job_options.h"
+#include "app/stop_signals.h"
+#include "app/summaries.h"
+#include "report/progress.h"
+#include "state/state_folder.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::chrono::milliseconds kStopDeadline{5'000};
+
+ProgressSample sample_of(const EvaluateTick& tick) {
+  const double seconds = tick.elapsed.count();
+  return {.seconds = seconds,
+          .rows = tick.metrics.rows,
+          .bad_records = tick.records - tick.metrics.rows,
+          .rows_per_s = seconds > 0 ? static_cast<double>(tick.metrics.rows) / seconds : 0,
+          .loss = tick.metrics.loss,
+          .accuracy = tick.metrics.accuracy};
+}
+
+}  // namespace
+
+ExitCode run_evaluate(const OptionValues& options) {
+  const std::string& folder = options.text("state");
+  Progress progress(options.flag("quiet"));
+  std::vector<std::string> fallbacks;
+  const std::optional<Checkpoint> checkpoint = read_newest_checkpoint(folder, &fallbacks);
+  for (const std::string& sentence : fallbacks) progress.note(sentence);
+  if (!checkpoint) throw StateError(StateError::Kind::missing, folder, "it holds no checkpoint");
+
+  const EvaluateJob job = evaluate_job(options, checkpoint->settings);
+  const StopSignals signals(kStopDeadline);
+  const EvaluateResult result =
+      run_evaluate_job(job, *checkpoint, [&](const EvaluateTick& tick) { progress.update(sample_of(tick)); },
+                       signals.token());
+  progress.finish(sample_of({result.records, result.metrics, result.elapsed}));
+
+  EvaluateSummary summary = summary_of(result);
+  summary.checkpoint = checkpoint_file_name(checkpoint->sequence);
+  fmt::print("{}\n", options.flag("json") ? json_of(summary) : text_of(summary));
+  return ExitCode::done;
+}
+
+}  // namespace millrace

@@ -1,0 +1,61 @@
+#include "app/inspect_command.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/job_options.h"
+#include "app/summaries.h"
+#include "kafka/admin.h"
+#include "report/progress.h"
+#include "state/state_folder.h"
+
+namespace millrace {
+
+namespace {
+
+InspectSummary inspect_folder(const std::filesystem::path& folder) {
+  Progress notes(false);
+  std::vector<std::string> fallbacks;
+  const std::optional<Checkpoint> newest = read_newest_checkpoint(folder, &fallbacks);
+  for (const std::string& sentence : fallbacks) notes.note(sentence);
+  if (!newest) throw StateError(StateError::Kind::missing, folder, "it holds no checkpoint");
+  return summary_of(*newest, folder / checkpoint_file_name(newest->sequence));
+}
+
+InspectSummary inspect_path(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) return inspect_folder(path);
+  return summary_of(read_checkpoint(path), path);
+}
+
+TopicSummary inspect_topic(const ClientSettings& client, const std::string& topic) {
+  const std::optional<TopicDescription> description = describe_topic(client, topic);
+  if (!description) {
+    throw KafkaError(KafkaError::Kind::topic_missing, "inspecting a topic", "UNKNOWN_TOPIC_OR_PART",
+                     "the cluster has no such topic", topic);
+  }
+  TopicSummary summary{.topic = topic};
+  for (const TopicDescription::Partition& partition : description->partitions) {
+    summary.partitions.push_back({partition.partition, partition.begin, partition.end});
+  }
+  return summary;
+}
+
+}  // namespace
+
+ExitCode run_inspect(const OptionValues& options) {
+  const auto print = [&](const auto& summary) {
+    fmt::print("{}\n", options.flag("json") ? json_of(summary) : text_of(summary));
+  };
+  if (options.positional().empty()) {
+    print(inspect_topic(client_settings(options), options.text("topic")));
+  } else {
+    print(inspect_path(options.positional().front()));
+  }
+  return ExitCode::done;
+}
+
+}  // namespace millrace

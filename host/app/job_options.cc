@@ -1,0 +1,122 @@
+#include "app/job_options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+#include "kafka/start_rule.h"
+#include "millrace/errors.h"
+#include "window/stop_rule.h"
+
+namespace millrace {
+
+namespace {
+
+// `--features 9` or `--features a,b,c`: how many there are, and their names where they have some.
+struct Features {
+  std::uint32_t count = 0;
+  std::vector<std::string> names;
+};
+
+Features features_of(const OptionValues& options) {
+  Features features{0, options.list("features")};
+  if (features.names.size() == 1) {
+    const std::string& text = features.names.front();
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), features.count);
+    if (end == text.data() + text.size() && error == std::errc{}) features.names.clear();
+    if (features.names.empty() && features.count == 0) {
+      throw OptionError(OptionError::Kind::invalid, options.written("features"), text, "a row has at least one feature");
+    }
+  }
+  if (!features.names.empty()) features.count = static_cast<std::uint32_t>(features.names.size());
+  return features;
+}
+
+unsigned decode_threads(const OptionValues& options) {
+  const auto asked = static_cast<unsigned>(options.integer("threads"));
+  return asked > 0 ? asked : decode_threads_of_this_machine();
+}
+
+ErrorsTolerance errors_tolerance(const OptionValues& options) {
+  return options.text("errors-tolerance") == "all" ? ErrorsTolerance::all : ErrorsTolerance::none;
+}
+
+SourceSettings source_settings(const OptionValues& options, const LabelRule& label) {
+  SourceSettings source{.client = client_settings(options),
+                        .topics = options.list("topic"),
+                        .start = parse_start_rule(options.text("from")),
+                        .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+  if (label.from == LabelRule::From::header) source.label_header = label.name;
+  return source;
+}
+
+NetworkShape network_shape(const OptionValues& options, std::uint32_t features) {
+  NetworkShape shape{{features}};
+  for (const std::string& width : options.list("layers")) {
+    shape.widths.push_back(static_cast<std::uint32_t>(std::stoul(width)));  // the option table checked them
+  }
+  shape.widths.push_back(1);
+  return shape;
+}
+
+}  // namespace
+
+unsigned decode_threads_of_this_machine() { return std::max(1U, std::thread::hardware_concurrency() / 2); }
+
+ClientSettings client_settings(const OptionValues& options) {
+  return {.brokers = options.text("brokers"),
+          .properties = options.client_properties(),
+          .timeout = options.duration("kafka-timeout-ms")};
+}
+
+TrainJob train_job(const OptionValues& options) {
+  const Features features = features_of(options);
+  const LabelRule label = parse_label_rule(options.text("label"));
+  TrainJob job;
+  job.source = source_settings(options, label);
+  job.source.group = options.text("group");
+  job.source.rewind = options.flag("rewind");
+  job.decoder = {.features = features.count,
+                 .feature_names = features.names,
+                 .columns = options.list("columns"),
+                 .label = label,
+                 .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes"))};
+  job.label = options.text("label");
+  job.shape = network_shape(options, features.count);
+  job.training = {.epochs = static_cast<std::uint32_t>(options.integer("epochs")),
+                  .batch = static_cast<std::uint32_t>(options.integer("batch")),
+                  .learning_rate = options.number("learning-rate"),
+                  .seed = static_cast<std::uint64_t>(options.integer("seed")),
+                  .standardize = options.flag("standardize")};
+  job.engine = options.text("engine");
+  job.engine_threads = static_cast<int>(options.integer("engine-threads"));
+  job.decode_threads = decode_threads(options);
+  job.window_rows = static_cast<std::uint32_t>(options.integer("window-rows"));
+  job.window_limit = options.duration("window-ms");
+  job.stop = parse_stop_rule(options.text("stop"));
+  job.state = options.text("state");
+  job.keep = static_cast<std::size_t>(options.integer("keep"));
+  job.trainer = {.errors_tolerance = errors_tolerance(options),
+                 .checkpoint_every = options.duration("checkpoint-ms"),
+                 .auc_rows = static_cast<std::size_t>(options.integer("auc-rows"))};
+  return job;
+}
+
+EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& state) {
+  const LabelRule label = parse_label_rule(options.given("label") ? options.text("label") : state.label);
+  EvaluateJob job;
+  job.source = source_settings(options, label);
+  job.source.group = "millrace-evaluate";  // a client cannot read without a name; nothing is committed to it
+  job.decoder = {.features = state.features,
+                 .feature_names = state.feature_names,
+                 .columns = options.given("columns") ? options.list("columns") : state.columns,
+                 .label = label,
+                 .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes"))};
+  job.stop = parse_stop_rule(options.text("stop"));
+  job.decode_threads = decode_threads(options);
+  job.auc_rows = static_cast<std::size_t>(options.integer("auc-rows"));
+  job.errors_tolerance = errors_tolerance(options);
+  return job;
+}
+
+}  // namespace millrace

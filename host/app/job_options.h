@@ -1,0 +1,26 @@
+// From the options of a command to the small structs of the rooms: the edge where the one becomes the other.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/options.h"
+#include "decode/csv_decoder.h"
+#include "kafka/client.h"
+#include "kafka/kafka_source.h"
+#include "train/errors_tolerance.h"
+#include "train/evaluate_job.h"
+#include "train/train_job.h"
+
+namespace millrace {
+
+[[nodiscard]] ClientSettings client_settings(const OptionValues& options);
+[[nodiscard]] TrainJob train_job(const OptionValues& options);
+// Features, columns and label come from the state where the command line names none.
+[[nodiscard]] EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& state);
+
+// What `--threads 0` means: one decoder keeps up with about two engine threads.
+[[nodiscard]] unsigned decode_threads_of_this_machine();
+
+}  // namespace millrace

@@ -1,0 +1,74 @@
+// millrace: resolves the options, runs the command, and turns an error into a sentence and an exit code.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <fmt/format.h>
+#include <stdexcept>
+#include <system_error>
+#include <unistd.h>
+
+#include "millrace/errors.h"
+
+#include "app/error_sentences.h"
+#include "app/demo_command.h"
+#include "app/evaluate_command.h"
+#include "app/inspect_command.h"
+#include "app/produce_command.h"
+#include "app/train_command.h"
+#include "config/options.h"
+
+namespace millrace {
+
+namespace {
+
+ExitCode run_options_markdown(const OptionValues&) {
+  fmt::print("{}", options_markdown());
+  return ExitCode::done;
+}
+
+struct CommandEntry {
+  Command command;
+  ExitCode (*run)(const OptionValues&);
+};
+constexpr std::array kCommands = {
+    CommandEntry{Command::produce, run_produce},
+    CommandEntry{Command::train, run_train},
+    CommandEntry{Command::evaluate, run_evaluate},
+    CommandEntry{Command::inspect, run_inspect},
+    CommandEntry{Command::demo, run_demo},
+    CommandEntry{Command::options_markdown, run_options_markdown},
+};
+
+ExitCode run(const OptionValues& options) {
+  if (!options.page().empty()) {
+    fmt::print("{}", options.page());
+    return ExitCode::done;
+  }
+  const auto entry = std::ranges::find(kCommands, options.command(), &CommandEntry::command);
+  if (entry == kCommands.end()) throw std::logic_error("no function runs this command");
+  return entry->run(options);
+}
+
+// A full disk or a closed pipe shows only when the last bytes go out.
+void flush_output() {
+  if (std::fflush(stdout) != 0)
+    throw std::system_error(errno, std::generic_category(), "writing to standard output");
+}
+
+}  // namespace
+
+}  // namespace millrace
+
+int main(int argc, char** argv) {
+  try {
+    const millrace::ExitCode code = millrace::run(millrace::resolve_options(argc, argv, environ));
+    millrace::flush_output();
+    return static_cast<int>(code);
+  } catch (const std::exception& error) {
+    std::fflush(stdout);
+    fmt::print(stderr, "millrace: {}\n", millrace::sentence_for(error));
+    return static_cast<int>(millrace::exit_code_for(error));
+  }
+}

@@ -1,0 +1,45 @@
+// What a person sees of a training run while it goes on, and what is left of it for the report.
+//
+// One thread. Used as the observer of run_train_job.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "report/html_report.h"
+#include "report/learning_curve.h"
+#include "report/progress.h"
+#include "train/train_job.h"
+
+namespace millrace {
+
+class RunView {
+ public:
+  explicit RunView(Progress& progress) : progress_(progress) {}
+
+  // An observer that refers to this view.
+  [[nodiscard]] TrainObserver observer();
+
+  // The last line of progress. Call it once, when the run is over.
+  void finish(const TrainResult& result);
+
+  [[nodiscard]] const LearningCurve& curve() const { return curve_; }
+
+ private:
+  void take(const TrainTick& tick, std::span<const std::int64_t> log_ends);
+
+  Progress& progress_;
+  LearningCurve curve_;
+  ProgressSample newest_;
+  double auc_at_ = -1;  // seconds: when AUC was last computed
+  bool anything_ = false;
+};
+
+// The learning curves of one or more runs, as plots: prequential loss, accuracy and AUC over rows.
+struct NamedCurve {
+  std::string name;
+  const LearningCurve* curve;
+};
+[[nodiscard]] std::vector<Report::Plot> learning_plots(std::span<const NamedCurve> curves);
+
+}  // namespace millrace

@@ -1,0 +1,17 @@
+// From the results of jobs and from checkpoints to what host/report renders.
+#pragma once
+
+#include <filesystem>
+
+#include "report/run_summary.h"
+#include "state/checkpoint.h"
+#include "train/evaluate_job.h"
+#include "train/train_job.h"
+
+namespace millrace {
+
+[[nodiscard]] TrainSummary summary_of(const TrainResult& result);
+[[nodiscard]] EvaluateSummary summary_of(const EvaluateResult& result);
+[[nodiscard]] InspectSummary summary_of(const Checkpoint& checkpoint, const std::filesystem::path& file);
+
+}  // namespace millrace

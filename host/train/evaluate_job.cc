@@ -1,0 +1,69 @@
+#include "train/evaluate_job.h"
+
+#include <memory>
+
+#include "engine/engine_choice.h"
+#include "train/position_ledger.h"
+#include "train/reading.h"
+#include "window/assembler.h"
+
+namespace millrace {
+
+namespace {
+
+// Rows scored at a time: large enough for the engine's largest batches, small enough to stay in cache.
+constexpr std::uint32_t kWindowRows = 4096;
+constexpr std::chrono::milliseconds kWindowLimit{1000};
+constexpr std::size_t kSlots = 3;
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkpoint,
+                                const std::function<void(const EvaluateTick&)>& observe, std::stop_token stop) {
+  KafkaSource source(job.source);
+  PositionLedger positions(source.partitions(), source.starts(), {});
+  const std::unique_ptr<Engine> engine =
+      make_engine("cpu", checkpoint.model.shape, checkpoint.settings.training, kWindowRows, 1);
+  engine->restore(checkpoint.model);
+
+  const CsvDecoder decoder(job.decoder);
+  source.start();
+  AssemblerSettings reading = reading_from(source, job.stop);
+  reading.window_rows = kWindowRows;
+  reading.window_limit = kWindowLimit;
+  reading.decode_threads = job.decode_threads;
+  reading.slots = kSlots;
+  Assembler assembler(source, decoder, reading, [&](std::size_t bytes) { return engine->allocate_host(bytes); });
+  const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
+
+  const Clock::time_point begun = Clock::now();
+  Prequential scores(job.auc_rows);
+  EvaluateResult result;
+  while (WindowSlot* slot = assembler.take()) {
+    refuse_bad_records(*slot, job.errors_tolerance, source.partitions(), decoder);
+    if (slot->rows > 0) {
+      engine->stage(slot->view());
+      engine->score();
+      const WindowOutcome outcome = engine->wait();
+      scores.add(outcome.logits, outcome.labels);
+    }
+    result.records += slot->records;
+    for (std::size_t reason = 0; reason < kBadRecordReasons; ++reason) {
+      result.bad_records[reason] += slot->bad_records[reason];
+    }
+    positions.trained(slot->ranges);
+    assembler.give_back(slot);
+    observe({result.records, scores.run(), Clock::now() - begun});
+  }
+  result.metrics = scores.run();
+  result.auc = scores.auc();
+  result.confusion = scores.confusion();
+  result.elapsed = Clock::now() - begun;
+  result.read = positions.positions();
+  source.close(std::chrono::seconds{1});
+  return result;
+}
+
+}  // namespace millrace

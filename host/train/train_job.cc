@@ -1,0 +1,163 @@
+#include "train/train_job.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <span>
+#include <utility>
+
+#include "engine/engine_choice.h"
+#include "millrace/errors.h"
+#include "state/state_folder.h"
+#include "train/position_ledger.h"
+#include "train/reading.h"
+#include "window/assembler.h"
+
+namespace millrace {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long the last commit may take before the program leaves without its confirmation.
+constexpr auto kCloseLimit = 5s;
+// Windows being filled or waiting while the engine works on its own.
+constexpr std::size_t kSlotsAhead = 2;
+
+std::string hidden_layers(const NetworkShape& shape) {
+  return fmt::format("{}", fmt::join(std::span(shape.widths).subspan(1, shape.layers() - 1), ","));
+}
+
+// A model can only go on as what it was begun as.
+void require_same_model(const TrainJob& job, const Checkpoint& checkpoint) {
+  const auto require = [&](bool same, const char* setting, std::string in_state, std::string requested) {
+    if (!same) throw MismatchError(job.state, setting, std::move(in_state), std::move(requested));
+  };
+  const NetworkShape& shape = checkpoint.model.shape;
+  const TrainingSettings& training = checkpoint.settings.training;
+  require(shape.features() == job.shape.features(), "features", std::to_string(shape.features()),
+          std::to_string(job.shape.features()));
+  require(shape == job.shape, "layers", hidden_layers(shape), hidden_layers(job.shape));
+  require(training.standardize == job.training.standardize, "standardize", training.standardize ? "on" : "off",
+          job.training.standardize ? "on" : "off");
+  require(training.seed == job.training.seed, "seed", std::to_string(training.seed),
+          std::to_string(job.training.seed));
+}
+
+StreamSettings stream_settings(const TrainJob& job, const std::string& group) {
+  return {.feature_names = job.decoder.feature_names,
+          .features = job.shape.features(),
+          .label = job.label,
+          .format = "csv",
+          .columns = job.decoder.columns,
+          .topics = job.source.topics,
+          .group = group,
+          .window_rows = job.window_rows,
+          .window_ms = job.window_limit.count(),
+          .engine = "cpu",
+          .engine_threads = job.engine_threads,
+          .training = job.training};
+}
+
+// The state to go on from: the newest checkpoint, or a network that has seen nothing.
+Checkpoint open_model(const TrainJob& job, StateFolder& state, const TrainObserver& observer) {
+  if (std::optional<Checkpoint> newest = state.newest()) {
+    for (const std::string& sentence : state.fallbacks()) observer.note(sentence);
+    require_same_model(job, *newest);
+    observer.note(fmt::format("Going on from checkpoint {} of {}: {} rows in {} windows so far.", newest->sequence,
+                              job.state.string(), newest->lifetime.rows, newest->windows));
+    return *std::move(newest);
+  }
+  Checkpoint fresh;
+  fresh.model = initial_model_state(job.shape, job.training.seed);
+  return fresh;
+}
+
+// The source gets what the window slots leave of the byte budget.
+SourceSettings source_settings(const TrainJob& job, const Checkpoint& checkpoint, std::size_t slots) {
+  SourceSettings settings = job.source;
+  settings.known = checkpoint.positions;
+  if (settings.group.empty()) settings.group = default_group(job.state);
+  const std::size_t slot_bytes = slots * WindowSlot::bytes_needed(job.window_rows, job.shape.features());
+  if (slot_bytes > settings.memory_bytes / 2) {
+    throw OptionError(OptionError::Kind::invalid, "--memory-bytes", std::to_string(settings.memory_bytes),
+                      fmt::format("{} windows of {} rows alone take {} bytes, and they may take half of the budget; "
+                                  "raise --memory-bytes or lower --window-rows",
+                                  slots, job.window_rows, slot_bytes));
+  }
+  settings.memory_bytes -= slot_bytes;
+  return settings;
+}
+
+AssemblerSettings assembler_settings(const TrainJob& job, const KafkaSource& source, std::uint64_t first_window,
+                                     std::size_t slots) {
+  AssemblerSettings settings = reading_from(source, job.stop);
+  settings.window_rows = job.window_rows;
+  settings.window_limit = job.window_limit;
+  settings.decode_threads = job.decode_threads;
+  settings.first_window_index = first_window;
+  settings.slots = slots;
+  return settings;
+}
+
+}  // namespace
+
+std::string default_group(const std::filesystem::path& state) {
+  std::filesystem::path folder = std::filesystem::weakly_canonical(state);
+  if (!folder.has_filename()) folder = folder.parent_path();
+  const std::string path = folder.string();
+  return fmt::format("millrace-{}-{:08x}", folder.filename().string(),
+                     static_cast<std::uint32_t>(XXH3_64bits(path.data(), path.size())));
+}
+
+TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, std::stop_token stop) {
+  StateFolder state = StateFolder::open(job.state);
+  state.set_keep(job.keep);
+  Checkpoint checkpoint = open_model(job, state, observer);
+
+  const std::unique_ptr<Engine> engine =
+      make_engine(job.engine, job.shape, job.training, job.window_rows, job.engine_threads);
+  engine->restore(checkpoint.model);
+  const std::size_t slots = engine->windows_in_flight() + kSlotsAhead;
+
+  const SourceSettings reading = source_settings(job, checkpoint, slots);
+  KafkaSource source(reading);
+  PositionLedger positions(source.partitions(), source.starts(), checkpoint.positions);
+
+  const bool begins_now = checkpoint.millrace_version.empty();
+  checkpoint.settings = stream_settings(job, reading.group);
+  checkpoint.millrace_version = MILLRACE_VERSION;
+  checkpoint.positions = positions.positions();
+  // Where reading began is part of the state before the first window is: a restart must begin there too.
+  if (begins_now) state.save(checkpoint);
+
+  const CsvDecoder decoder(job.decoder);
+  source.start();
+  Assembler assembler(source, decoder,
+                      assembler_settings(job, source, checkpoint.windows, slots),
+                      [&](std::size_t bytes) { return engine->allocate_host(bytes); });
+  const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
+
+  Trainer trainer({.assembler = assembler,
+                   .engine = *engine,
+                   .state = state,
+                   .decoder = decoder,
+                   .partitions = source.partitions(),
+                   .positions = positions,
+                   .commit_async = [&](std::span<const CommitOffset> offsets) { source.commit_async(offsets); }},
+                  std::move(checkpoint), job.trainer);
+  trainer.run([&](const TrainTick& tick) { observer.window(tick, source.end_offsets()); });
+
+  return {.counts = trainer.counts(),
+          .metrics = trainer.metrics().run(),
+          .horizon = trainer.metrics().horizon(),
+          .auc = trainer.metrics().auc(),
+          .confusion = trainer.metrics().confusion(),
+          .elapsed = trainer.elapsed(),
+          .engine = engine->description(),
+          .checkpoint = trainer.checkpoint(),
+          .checkpoint_file = trainer.checkpoint_file(),
+          .offsets_committed = source.close(kCloseLimit)};
+}
+
+}  // namespace millrace

@@ -1,0 +1,66 @@
+// A whole training run: opens the state, the source and the engine, trains, and closes them in good order.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "decode/csv_decoder.h"
+#include "kafka/kafka_source.h"
+#include "millrace/engine.h"
+#include "train/trainer.h"
+#include "window/stop_rule.h"
+
+namespace millrace {
+
+struct TrainJob {
+  SourceSettings source;  // `known` is filled from the state; an empty group is derived from the state folder
+  CsvSettings decoder;
+  std::string label;  // as the option says it, for the checkpoint
+  NetworkShape shape;
+  TrainingSettings training;
+  std::string engine = "auto";
+  int engine_threads = 1;
+  unsigned decode_threads = 1;
+  std::uint32_t window_rows = 4096;
+  std::chrono::milliseconds window_limit{1000};
+  StopRule stop;
+  std::filesystem::path state;
+  std::size_t keep = 3;
+  TrainerSettings trainer;
+};
+
+// Called while a job runs, on the thread that runs it.
+struct TrainObserver {
+  std::function<void(std::string_view sentence)> note;  // what a user should know: a fallback, where it goes on
+  // After each window; `log_ends` is where each partition's log ends, as last heard.
+  std::function<void(const TrainTick& tick, std::span<const std::int64_t> log_ends)> window;
+};
+
+struct TrainResult {
+  RunCounts counts;
+  StreamMetrics metrics;      // prequential, of this run
+  StreamMetrics horizon;      // prequential, of its newest rows
+  std::optional<double> auc;  // prequential, of the horizon
+  ConfusionMatrix confusion;
+  std::chrono::duration<double> elapsed{};
+  std::string engine;  // one line for people
+  Checkpoint checkpoint;
+  std::filesystem::path checkpoint_file;
+  bool offsets_committed = true;  // false: the broker had not confirmed them by the deadline; harmless
+};
+
+// Errors: MismatchError if the state was begun with other features, layers, scaling or seed; and those of the parts.
+[[nodiscard]] TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, std::stop_token stop);
+
+// The consumer group of a state folder that was given none: the folder's name and a hash of its path.
+[[nodiscard]] std::string default_group(const std::filesystem::path& state);
+
+}  // namespace millrace

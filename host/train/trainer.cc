@@ -1,0 +1,107 @@
+#include "train/trainer.h"
+
+#include <utility>
+
+#include "millrace/errors.h"
+
+namespace millrace {
+
+Trainer::Trainer(Parts parts, Checkpoint checkpoint, TrainerSettings settings)
+    : parts_(std::move(parts)),
+      checkpoint_(std::move(checkpoint)),
+      before_(checkpoint_.lifetime),
+      settings_(std::move(settings)),
+      begun_(Clock::now()),
+      next_checkpoint_(begun_ + settings_.checkpoint_every),
+      metrics_(settings_.auc_rows) {}
+
+std::chrono::duration<double> Trainer::elapsed() const { return Clock::now() - begun_; }
+
+void Trainer::run(const Observer& observe) {
+  try {
+    train_stream(observe);
+  } catch (const BadRecordError&) {
+    finish_all(observe);
+    save();
+    throw;
+  } catch (const KafkaError&) {
+    finish_all(observe);
+    save();
+    throw;
+  }
+  parts_.positions.committable(parts_.assembler.end().commit_offsets);
+  save();
+}
+
+void Trainer::train_stream(const Observer& observe) {
+  while (WindowSlot* slot = parts_.assembler.take()) {
+    begin(slot);
+    const bool engine_is_full = in_flight_.size() >= parts_.engine.windows_in_flight();
+    if (engine_is_full || !parts_.assembler.ready()) finish_oldest(observe);
+    if (Clock::now() >= next_checkpoint_) {
+      finish_all(observe);
+      save();
+    }
+  }
+  finish_all(observe);
+}
+
+void Trainer::begin(WindowSlot* slot) {
+  refuse_bad_records(*slot, settings_.errors_tolerance, parts_.partitions, parts_.decoder);
+  in_flight_.push_back(slot);
+  if (slot->rows == 0) return;  // bad records only: positions move, weights do not
+  parts_.engine.stage(slot->view());
+  parts_.engine.score();
+  parts_.engine.train();
+}
+
+void Trainer::finish_all(const Observer& observe) {
+  while (!in_flight_.empty()) finish_oldest(observe);
+}
+
+void Trainer::finish_oldest(const Observer& observe) {
+  WindowSlot* slot = in_flight_.front();
+  const WindowOutcome outcome = slot->rows > 0 ? parts_.engine.wait() : WindowOutcome{};
+  if (outcome.steps == 0 && outcome.skipped_steps > 0) throw NumericalError(outcome.window);
+  account(*slot, outcome);
+  in_flight_.pop_front();
+  parts_.assembler.give_back(slot);
+  observe({outcome, counts_, metrics_, elapsed(), parts_.positions.commits()});
+}
+
+void Trainer::account(const WindowSlot& slot, const WindowOutcome& outcome) {
+  metrics_.add(outcome.logits, outcome.labels);
+  counts_.records += slot.records;
+  counts_.rows += slot.rows;
+  counts_.windows += slot.rows > 0 ? 1 : 0;
+  counts_.steps += outcome.steps;
+  counts_.skipped_steps += outcome.skipped_steps;
+  for (std::size_t reason = 0; reason < kBadRecordReasons; ++reason) {
+    counts_.bad_records[reason] += slot.bad_records[reason];
+  }
+  parts_.positions.trained(slot.ranges);
+  parts_.positions.committable(slot.commit_offsets);
+}
+
+void Trainer::save() {
+  checkpoint_.model = parts_.engine.snapshot();
+  checkpoint_.positions = parts_.positions.positions();
+  Lifetime& lifetime = checkpoint_.lifetime;
+  lifetime = before_;
+  lifetime.rows += counts_.rows;
+  lifetime.records += counts_.records;
+  lifetime.windows += counts_.windows;
+  lifetime.steps += counts_.steps;
+  lifetime.skipped_steps += counts_.skipped_steps;
+  for (std::size_t reason = 0; reason < kBadRecordReasons; ++reason) {
+    lifetime.bad_records_by_reason[reason] += counts_.bad_records[reason];
+    lifetime.bad_records += counts_.bad_records[reason];
+  }
+  lifetime.seconds += elapsed().count();
+  checkpoint_.windows = lifetime.windows;
+  checkpoint_file_ = parts_.state.save(checkpoint_);
+  parts_.commit_async(parts_.positions.commits());
+  next_checkpoint_ = Clock::now() + settings_.checkpoint_every;
+}
+
+}  // namespace millrace

@@ -1,0 +1,105 @@
+// The loop that turns windows into weights, checkpoints and committed offsets.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "millrace/decoder.h"
+#include "millrace/engine.h"
+#include "millrace/record.h"
+#include "state/checkpoint.h"
+#include "state/state_folder.h"
+#include "train/errors_tolerance.h"
+#include "train/position_ledger.h"
+#include "train/prequential.h"
+#include "window/assembler.h"
+
+namespace millrace {
+
+// Counts of one run; `Lifetime` has the same since the state began.
+struct RunCounts {
+  std::uint64_t rows = 0;
+  std::uint64_t records = 0;
+  std::uint64_t windows = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t skipped_steps = 0;
+  BadRecordCounts bad_records{};
+};
+
+// What an observer sees after each window.
+struct TrainTick {
+  const WindowOutcome& window;
+  const RunCounts& counts;
+  Prequential& metrics;
+  std::chrono::duration<double> elapsed;
+  std::span<const CommitOffset> finished;  // by partition index: how far each partition is done
+};
+
+struct TrainerSettings {
+  ErrorsTolerance errors_tolerance = ErrorsTolerance::none;
+  std::chrono::milliseconds checkpoint_every{10'000};
+  std::size_t auc_rows = 10'000;
+};
+
+// Owns nothing but its counters; the parts outlive it. One thread runs it.
+//
+// Invariants: (1) a window moves positions only once the engine is done with it; (2) offsets are committed
+// after the checkpoint that covers them is durable, never before; (3) the end of the stream, a stop, a bad record
+// and a broker's failure all leave a checkpoint of the last finished window; where the engine or the state folder
+// fail, the newest checkpoint on the disk stands.
+// Errors: those of the assembler, the engine and the state folder; BadRecordError before the window that holds the
+// record is trained; NumericalError.
+class Trainer {
+ public:
+  struct Parts {
+    Assembler& assembler;
+    Engine& engine;
+    StateFolder& state;
+    const CsvDecoder& decoder;                   // to name a bad record's field
+    std::span<const TopicPartition> partitions;  // of the source
+    PositionLedger& positions;
+    std::function<void(std::span<const CommitOffset>)> commit_async;
+  };
+
+  // `checkpoint` is the state to go on from; the engine holds its model already.
+  Trainer(Parts parts, Checkpoint checkpoint, TrainerSettings settings);
+
+  // Trains until the assembler's stream ends, then writes the last checkpoint.
+  void run(const std::function<void(const TrainTick&)>& observe);
+
+  [[nodiscard]] const RunCounts& counts() const { return counts_; }
+  [[nodiscard]] Prequential& metrics() { return metrics_; }
+  [[nodiscard]] const std::filesystem::path& checkpoint_file() const { return checkpoint_file_; }
+  [[nodiscard]] const Checkpoint& checkpoint() const { return checkpoint_; }
+  [[nodiscard]] std::chrono::duration<double> elapsed() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Observer = std::function<void(const TrainTick&)>;
+
+  void train_stream(const Observer& observe);
+  void begin(WindowSlot* slot);
+  void finish_oldest(const Observer& observe);
+  void finish_all(const Observer& observe);
+  void account(const WindowSlot& slot, const WindowOutcome& outcome);
+  void save();
+
+  Parts parts_;
+  Checkpoint checkpoint_;
+  std::filesystem::path checkpoint_file_;  // empty until the first one of this run is written
+  const Lifetime before_;  // the lifetime counts when this run began
+  const TrainerSettings settings_;
+  const Clock::time_point begun_;
+  Clock::time_point next_checkpoint_;
+  std::deque<WindowSlot*> in_flight_;
+  RunCounts counts_;
+  Prequential metrics_;
+};
+
+}  // namespace millrace

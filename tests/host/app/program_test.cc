@@ -1,0 +1,169 @@
+// The program as a user meets it: a process with arguments, input, outputs and an exit code.
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "kafka/admin.h"
+#include "kafka/embedded_broker.h"
+#include "support/process.h"
+#include "support/temp_dir.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+constexpr std::chrono::seconds kDeadline{60};
+
+support::ProcessResult millrace(std::vector<std::string> arguments, const std::string& input = {},
+                                const std::map<std::string, std::string>& environment = {}) {
+  arguments.insert(arguments.begin(), MILLRACE_PROGRAM);
+  return support::run_process({.arguments = arguments, .environment = environment, .input = input},
+                              kDeadline);
+}
+
+// A failure prints one line, on standard error.
+void expect_failure(const support::ProcessResult& result, int code, const std::string& part) {
+  EXPECT_EQ(result.exit_code, code) << result.describe();
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, StartsWith("millrace: "));
+  EXPECT_THAT(result.err, EndsWith("\n"));
+  EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr(part));
+}
+
+TEST(Program, PrintsHelpAndVersionOnStandardOutput) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"--help"}, {"--version"}, {"produce", "--help"}}) {
+    const support::ProcessResult result = millrace(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.describe();
+    EXPECT_THAT(result.out, HasSubstr("millrace"));
+    EXPECT_THAT(result.err, IsEmpty());
+  }
+}
+
+TEST(Program, EndsWithCode2OnAnUnknownOptionWhereverItStands) {
+  expect_failure(millrace({"produce", "--brokrs", "b"}), 2, "did you mean --brokers?");
+  expect_failure(millrace({"options-markdown"}, {}, {{"MILLRACE_BROKRS", "b"}}), 2,
+                 "did you mean MILLRACE_BROKERS?");
+  expect_failure(millrace({"prodce"}), 2, "did you mean produce?");
+}
+
+TEST(Program, SaysSoWhenItsOutputCannotBeWritten) {
+  const support::ProcessResult result =
+      support::run_process({.arguments = {"sh", "-c", MILLRACE_PROGRAM " --help > /dev/full"}}, kDeadline);
+  EXPECT_EQ(result.exit_code, 1) << result.describe();
+  EXPECT_THAT(result.err, HasSubstr("writing to standard output"));
+}
+
+class Produce : public ::testing::Test {
+ protected:
+  support::ProcessResult produce(std::vector<std::string> more, const std::string& input = {}) {
+    more.insert(more.begin(), {"produce", "--brokers", broker_.brokers()});
+    return millrace(more, input);
+  }
+
+  std::int64_t records_in(const std::string& topic) {
+    std::int64_t records = 0;
+    const auto description = describe_topic({.brokers = broker_.brokers()}, topic);
+    for (const auto& partition : description->partitions) records += partition.end;
+    return records;
+  }
+
+  EmbeddedBroker broker_{{{"one", 1}, {"two", 2}}};
+};
+
+TEST_F(Produce, SendsTheArticlesPartsToTheirTopics) {
+  const std::string file = MILLRACE_SOURCE_DIR "/data/breast-cancer-wisconsin.csv";
+  const std::vector<std::string> rest = {"--file",       file,      "--label",      "class",
+                                         "--label-map",  "2=0,4=1", "--split-seed", "1",
+                                         "--test-share", "0.4",     "--json"};
+  std::vector<std::string> train = {"--topic", "one", "--part", "train"};
+  train.insert(train.end(), rest.begin(), rest.end());
+  std::vector<std::string> test = {"--topic", "two", "--part", "test"};
+  test.insert(test.end(), rest.begin(), rest.end());
+
+  const support::ProcessResult trained = produce(train);
+  ASSERT_EQ(trained.exit_code, 0) << trained.describe();
+  const auto summary = nlohmann::json::parse(trained.out);
+  EXPECT_EQ(summary.at("schema_version"), 1);
+  EXPECT_EQ(summary.at("rows"), 419);
+  EXPECT_EQ(summary.at("partitions"), (nlohmann::json{{"0", 419}}));
+  EXPECT_GT(summary.at("bytes"), 419 * 18);
+  EXPECT_GT(summary.at("seconds"), 0.0);
+  EXPECT_GT(summary.at("rows_per_s"), 0.0);
+  EXPECT_EQ(records_in("one"), 419);
+
+  const support::ProcessResult tested = produce(test);
+  ASSERT_EQ(tested.exit_code, 0) << tested.describe();
+  const auto partitions = nlohmann::json::parse(tested.out).at("partitions");
+  EXPECT_EQ(partitions.size(), 2U);
+  EXPECT_GT(partitions.at("0"), 0) << "murmur2 parts the keys 0 and 1";
+  EXPECT_GT(partitions.at("1"), 0);
+  EXPECT_EQ(records_in("two"), 280);
+}
+
+TEST_F(Produce, ReadsStandardInputAndRepeatsIt) {
+  const support::ProcessResult result = produce({"--topic", "one", "--repeat", "3"}, "a,b\n1,2\n3,4\n");
+  ASSERT_EQ(result.exit_code, 0) << result.describe();
+  EXPECT_THAT(result.out, StartsWith("6 rows (18 bytes) in "));
+  EXPECT_EQ(records_in("one"), 6);
+}
+
+TEST_F(Produce, KeepsToItsRate) {
+  const support::ProcessResult result =
+      produce({"--topic", "one", "--rate", "20", "--json"}, "a\n1\n2\n3\n4\n5\n");
+  ASSERT_EQ(result.exit_code, 0) << result.describe();
+  EXPECT_GE(nlohmann::json::parse(result.out).at("seconds"), 4 / 20.0)
+      << "the fifth row is due after four intervals";
+}
+
+TEST_F(Produce, NamesFileAndLineOfABadRowAndSendsThoseBeforeIt) {
+  const support::TempDir folder;
+  const std::string file = (folder / "rows.csv").string();
+  std::ofstream(file) << "a,b\n1,2\n3\n";
+  expect_failure(produce({"--topic", "one", "--file", file}), 5,
+                 file + ":3: expected 2 fields as in the header, found 1 (rows sent before it: 1)");
+  EXPECT_EQ(records_in("one"), 1);
+}
+
+TEST_F(Produce, FindsUnknownColumnsAndFilesBeforeItTalksToABroker) {
+  EXPECT_EQ(records_in("one"), 0);
+  expect_failure(
+      millrace({"produce", "--brokers", "127.0.0.1:1", "--topic", "t", "--label", "clas"}, "a,class\n1,2\n"),
+      2, "did you mean class?");
+  expect_failure(
+      millrace({"produce", "--brokers", "127.0.0.1:1", "--topic", "t", "--file", "/nowhere/rows.csv"}), 2,
+      "/nowhere/rows.csv");
+  expect_failure(millrace({"produce", "--brokers", "127.0.0.1:1", "--topic", "t", "--file", "/tmp"}), 2,
+                 "Is a directory");
+}
+
+TEST_F(Produce, EndsWithCode3WhereNoBrokerAnswers) {
+  expect_failure(
+      millrace({"produce", "--brokers", "127.0.0.1:1", "--topic", "t", "--kafka-timeout-ms", "1500"},
+               "a\n1\n"),
+      3, "--brokers");
+}
+
+TEST_F(Produce, NamesPartitionsWhereTheTopicIsMissing) {
+  rd_kafka_mock_topic_set_error(broker_.cluster(), "three", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  expect_failure(produce({"--topic", "three"}, "a\n1\n"), 3, "--partitions");
+}
+
+TEST_F(Produce, RefusesAnotherNumberOfPartitionsThanTheTopicHas) {
+  expect_failure(produce({"--topic", "two", "--partitions", "3"}, "a\n1\n"), 2,
+                 "--partitions \"3\": topic two is there already, with 2");
+  EXPECT_EQ(produce({"--topic", "two", "--partitions", "2"}, "a\n1\n").exit_code, 0);
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,240 @@
+// The trainer over the real assembler, engine and state folder; only the log is in memory.
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "millrace/errors.h"
+
+#include "engine/engine_choice.h"
+#include "kafka/fingerprint.h"
+#include "support/memory_source.h"
+#include "support/temp_dir.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::uint32_t kFeatures = 3;
+constexpr std::uint32_t kWindowRows = 20;
+const NetworkShape kShape{{kFeatures, 8, 1}};
+
+// Rows of two classes in `partitions` partitions, the same for the same arguments.
+void append_rows(MemorySource& source, std::size_t rows) {
+  std::mt19937 random(7);
+  std::normal_distribution<float> noise(0, 1);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const bool positive = random() % 2 == 0;
+    std::string value;
+    for (std::uint32_t feature = 0; feature < kFeatures; ++feature) {
+      if (feature > 0) value += ',';
+      value += std::to_string(noise(random) + (positive ? 1.5F : -1.5F));
+    }
+    source.append(row % source.partitions().size(),
+                  {.key = positive ? "1" : "0", .value = value, .header = {}});
+  }
+}
+
+// One run over a log, from where the state folder stands.
+class TrainingRun {
+ public:
+  struct Plan {
+    std::size_t rows = 200;
+    std::size_t partitions = 2;
+    StopRule stop{.when = StopRule::When::end};
+    ErrorsTolerance tolerance = ErrorsTolerance::none;
+    std::function<void(MemorySource&)> prepare = [](MemorySource&) {};
+  };
+
+  TrainingRun(const std::filesystem::path& folder, const Plan& plan)
+      : state_(StateFolder::open(folder)), source_(partitions(plan.partitions)) {
+    append_rows(source_, plan.rows);
+    plan.prepare(source_);
+    Checkpoint checkpoint = state_.newest().value_or(Checkpoint{});
+    const bool fresh = checkpoint.model.parameters.empty();
+    if (fresh) checkpoint.model = initial_model_state(kShape, training_.seed);
+    checkpoint.settings.training = training_;
+    checkpoint.settings.features = kFeatures;
+    engine_ = make_engine("cpu", kShape, training_, kWindowRows, 1);
+    engine_->restore(checkpoint.model);
+
+    AssemblerSettings settings{.window_rows = kWindowRows,
+                               .window_limit = std::chrono::hours{1},
+                               .stop = plan.stop,
+                               .first_window_index = checkpoint.windows,
+                               .slots = 4,
+                               .fingerprint = &fingerprint_of};
+    for (std::size_t index = 0; index < plan.partitions; ++index) {
+      settings.starts.push_back(fresh ? Position{} : checkpoint.positions[index].next);
+      settings.ends.push_back(source_.end_offset(index));
+      source_.start_at(index, settings.starts.back().offset);
+    }
+    if (plan.stop.when != StopRule::When::end) settings.ends.clear();
+    ledger_ = std::make_unique<PositionLedger>(source_.partitions(), settings.starts, checkpoint.positions);
+    assembler_ = std::make_unique<Assembler>(
+        source_, decoder_, settings, [&](std::size_t bytes) { return engine_->allocate_host(bytes); });
+    trainer_ = std::make_unique<Trainer>(
+        Trainer::Parts{.assembler = *assembler_,
+                       .engine = *engine_,
+                       .state = state_,
+                       .decoder = decoder_,
+                       .partitions = source_.partitions(),
+                       .positions = *ledger_,
+                       .commit_async = [&](std::span<const CommitOffset> offsets) { note_commit(offsets); }},
+        std::move(checkpoint),
+        TrainerSettings{
+            .errors_tolerance = plan.tolerance, .checkpoint_every = std::chrono::hours{1}, .auc_rows = 100});
+  }
+
+  Trainer& train(const std::function<void(const TrainTick&)>& observe = [](const TrainTick&) {}) {
+    trainer_->run(observe);
+    return *trainer_;
+  }
+  Assembler& assembler() { return *assembler_; }
+  // What was committed last, and what the newest checkpoint on the disk held at that moment.
+  const std::vector<CommitOffset>& committed() const { return committed_; }
+  const std::vector<TrainedPosition>& durable_at_commit() const { return durable_at_commit_; }
+
+ private:
+  static std::vector<TopicPartition> partitions(std::size_t count) {
+    std::vector<TopicPartition> all;
+    for (std::size_t index = 0; index < count; ++index)
+      all.push_back({"rows", static_cast<std::int32_t>(index)});
+    return all;
+  }
+  void note_commit(std::span<const CommitOffset> offsets) {
+    committed_.assign(offsets.begin(), offsets.end());
+    durable_at_commit_ = read_newest_checkpoint(state_.path()).value().positions;
+  }
+
+  const TrainingSettings training_{.epochs = 2, .batch = 8, .learning_rate = 0.01, .standardize = true};
+  StateFolder state_;
+  MemorySource source_;
+  CsvDecoder decoder_{CsvSettings{.features = kFeatures}};
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<PositionLedger> ledger_;
+  std::unique_ptr<Assembler> assembler_;
+  std::unique_ptr<Trainer> trainer_;
+  std::vector<CommitOffset> committed_;
+  std::vector<TrainedPosition> durable_at_commit_;
+};
+
+std::uint64_t digest_in(const std::filesystem::path& folder) {
+  return state_digest(read_newest_checkpoint(folder).value());
+}
+
+TEST(Trainer, LearnsAndCountsEveryRowOnce) {
+  const support::TempDir folder;
+  TrainingRun run(folder.path(), {.rows = 600});
+  Trainer& trainer = run.train();
+  EXPECT_EQ(trainer.counts().rows, 600U);
+  EXPECT_EQ(trainer.counts().windows, 30U);
+  EXPECT_EQ(trainer.counts().steps, 30U * 2 * 3);  // 20 rows in batches of 8, 2 epochs
+  EXPECT_GT(*trainer.metrics().run().accuracy, 0.9);
+  EXPECT_EQ(trainer.metrics().rows(), 600U);
+}
+
+TEST(Trainer, StoppingAndGoingOnAtWindowsEqualsOneRun) {
+  const support::TempDir whole;
+  TrainingRun(whole.path(), {}).train();
+  const support::TempDir parts;
+  TrainingRun(parts.path(), {.stop = {.when = StopRule::When::records, .records = 3 * kWindowRows}}).train();
+  TrainingRun(parts.path(), {.stop = {.when = StopRule::When::records, .records = kWindowRows}}).train();
+  TrainingRun(parts.path(), {}).train();
+  EXPECT_EQ(digest_in(parts.path()), digest_in(whole.path()));
+}
+
+TEST(Trainer, LifetimeAddsUpOverRuns) {
+  const support::TempDir folder;
+  TrainingRun(folder.path(), {.stop = {.when = StopRule::When::records, .records = 60}}).train();
+  TrainingRun second(folder.path(), {});
+  const Trainer& trainer = second.train();
+  EXPECT_EQ(trainer.counts().rows, 140U);
+  EXPECT_EQ(trainer.checkpoint().lifetime.rows, 200U);
+  EXPECT_EQ(trainer.checkpoint().windows, 10U);
+}
+
+TEST(Trainer, CommitsOnlyWhatADurableCheckpointCovers) {
+  const support::TempDir folder;
+  TrainingRun run(folder.path(), {});
+  run.train();
+  ASSERT_EQ(run.committed().size(), 2U);
+  for (std::size_t index = 0; index < 2; ++index) {
+    EXPECT_EQ(run.committed()[index].offset, 100);
+    EXPECT_EQ(run.durable_at_commit()[index].next.offset, 100);
+  }
+}
+
+TEST(Trainer, CommitsPastControlRecordsAndTrainsUpToRecords) {
+  const support::TempDir folder;
+  TrainingRun run(folder.path(), {.prepare = [](MemorySource& source) { source.leave_gap(0, 1); }});
+  run.train();
+  EXPECT_EQ(run.committed()[0].offset, 101);
+  EXPECT_EQ(run.durable_at_commit()[0].next.offset, 100);
+}
+
+TEST(Trainer, ABadRecordStopsBeforeItsWindowAndNothingIsLost) {
+  const support::TempDir folder;
+  const auto poison = [](MemorySource& source) {
+    source.append(1, {.key = "1", .value = "1,two,3", .header = {}});
+    append_rows(source, 40);
+  };
+  try {
+    TrainingRun(folder.path(), {.prepare = poison}).train();
+    FAIL() << "the bad record was tolerated";
+  } catch (const BadRecordError& error) {
+    EXPECT_EQ(error.partition, (TopicPartition{"rows", 1}));
+    EXPECT_EQ(error.offset, 100);
+    EXPECT_EQ(error.reason, "not_a_number");
+    EXPECT_EQ(error.field, "2");
+  }
+  EXPECT_EQ(read_newest_checkpoint(folder.path())->lifetime.rows, 200U);
+
+  TrainingRun tolerant(folder.path(), {.tolerance = ErrorsTolerance::all, .prepare = poison});
+  const Trainer& trainer = tolerant.train();
+  EXPECT_EQ(trainer.counts().rows, 40U);
+  EXPECT_EQ(trainer.checkpoint().lifetime.bad_records, 1U);
+}
+
+TEST(Trainer, ATombstoneIsCountedAndNeverAnError) {
+  const support::TempDir folder;
+  TrainingRun run(folder.path(), {.prepare = [](MemorySource& source) {
+                    source.append(0, {.key = "1", .value = {}, .header = {}});
+                  }});
+  const Trainer& trainer = run.train();
+  EXPECT_EQ(trainer.counts().rows, 200U);
+  EXPECT_EQ(trainer.counts().bad_records[static_cast<std::size_t>(BadRecordReason::tombstone)], 1U);
+}
+
+TEST(Trainer, ABrokersFailureLeavesACheckpointOfWhatWasTrained) {
+  const support::TempDir folder;
+  TrainingRun run(folder.path(),
+                  {.stop = {.when = StopRule::When::never}, .prepare = [](MemorySource& source) {
+                     source.fail(std::make_exception_ptr(
+                         KafkaError(KafkaError::Kind::other, "fetching", "TEST", "gone")));
+                   }});
+  EXPECT_THROW(run.train(), KafkaError);
+  EXPECT_EQ(run.durable_at_commit().size(), 2U);
+}
+
+TEST(Trainer, AStopEndsTheStreamAfterTheWindowInHandWithACheckpoint) {
+  const support::TempDir folder;
+  {
+    TrainingRun run(folder.path(), {.rows = 2000, .stop = {.when = StopRule::When::never}});
+    run.train([&](const TrainTick& tick) {
+      if (tick.counts.windows == 5) run.assembler().request_stop();
+    });
+  }
+  const Checkpoint checkpoint = read_newest_checkpoint(folder.path()).value();
+  EXPECT_GE(checkpoint.windows, 5U);
+  EXPECT_EQ(checkpoint.lifetime.rows, checkpoint.windows * kWindowRows);
+  // What follows is what an uninterrupted run would have trained.
+  TrainingRun(folder.path(), {.rows = 2000}).train();
+  const support::TempDir whole;
+  TrainingRun(whole.path(), {.rows = 2000}).train();
+  EXPECT_EQ(digest_in(folder.path()), digest_in(whole.path()));
+}
+
+}  // namespace
+}  // namespace millrace
