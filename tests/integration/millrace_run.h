@@ -1,0 +1,25 @@
+// Runs the program under test as a user does, and reads what it prints with `--json`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "support/process.h"
+
+namespace millrace {
+
+inline constexpr std::chrono::seconds kRunLimit{60};
+
+// The command line that starts the program: its path, then the arguments.
+[[nodiscard]] support::Command millrace_command(const std::vector<std::string>& arguments);
+
+[[nodiscard]] support::ProcessResult run_millrace(const std::vector<std::string>& arguments);
+
+// A number of a JSON text by its path, such as "/lifetime/rows". Throws std::runtime_error with the text
+// where there is none.
+[[nodiscard]] double json_number(const std::string& json, const std::string& path);
+[[nodiscard]] std::int64_t json_count(const std::string& json, const std::string& path);
+
+}  // namespace millrace
