@@ -15,6 +15,12 @@ elseif(NOT MILLRACE_SANITIZER STREQUAL "")
   message(FATAL_ERROR "MILLRACE_SANITIZER is `${MILLRACE_SANITIZER}`; it may be empty, address or thread.")
 endif()
 
+# What every executable needs besides its own sources.
+set(MILLRACE_EXECUTABLE_SOURCES "")
+if(MILLRACE_SANITIZER STREQUAL "thread")
+  set(MILLRACE_EXECUTABLE_SOURCES ${PROJECT_SOURCE_DIR}/tests/support/thread_sanitizer_threads.cc)
+endif()
+
 # The contracts: public headers, free of everything else.
 add_library(millrace_contracts INTERFACE)
 target_include_directories(millrace_contracts INTERFACE ${PROJECT_SOURCE_DIR}/include)
@@ -35,7 +41,7 @@ function(millrace_test name)
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 120)
   endif()
-  add_executable(${name} ${TEST_SOURCES})
+  add_executable(${name} ${TEST_SOURCES} ${MILLRACE_EXECUTABLE_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${TEST_USES} GTest::gmock_main millrace_flags)
   target_compile_definitions(${name} PRIVATE MILLRACE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

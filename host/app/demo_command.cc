@@ -15,6 +15,7 @@
 
 #include "app/demo_data.h"
 #include "app/job_options.h"
+#include "app/log_output.h"
 #include "app/record_feed.h"
 #include "app/run_view.h"
 #include "app/scratch_folder.h"
@@ -195,6 +196,7 @@ Report report_of(std::span<const Contestant> contestants, const ReportTable& res
 ExitCode run_demo(const OptionValues& options) {
   const StopSignals signals(kStopDeadline);
   Progress progress(options.flag("quiet"));
+  const LogAboveProgress log(progress);
   const ScratchFolder folder("millrace-demo");
   const EmbeddedBroker broker({{kTrainTopic, 1}, {kTestTopic, 2}});
   const ClientSettings client{.brokers = broker.brokers()};

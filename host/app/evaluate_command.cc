@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/job_options.h"
+#include "app/log_output.h"
 #include "app/stop_signals.h"
 #include "app/summaries.h"
 #include "report/progress.h"
@@ -34,6 +35,7 @@ ProgressSample sample_of(const EvaluateTick& tick) {
 ExitCode run_evaluate(const OptionValues& options) {
   const std::string& folder = options.text("state");
   Progress progress(options.flag("quiet"));
+  const LogAboveProgress log(progress);
   std::vector<std::string> fallbacks;
   const std::optional<Checkpoint> checkpoint = read_newest_checkpoint(folder, &fallbacks);
   for (const std::string& sentence : fallbacks) progress.note(sentence);

@@ -113,6 +113,7 @@ EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& stat
                  .label = label,
                  .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes"))};
   job.stop = parse_stop_rule(options.text("stop"));
+  job.engine_threads = static_cast<int>(options.integer("engine-threads"));
   job.decode_threads = decode_threads(options);
   job.auc_rows = static_cast<std::size_t>(options.integer("auc-rows"));
   job.errors_tolerance = errors_tolerance(options);

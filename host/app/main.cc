@@ -15,6 +15,7 @@
 #include "app/demo_command.h"
 #include "app/evaluate_command.h"
 #include "app/inspect_command.h"
+#include "app/log_output.h"
 #include "app/produce_command.h"
 #include "app/train_command.h"
 #include "config/options.h"
@@ -57,18 +58,26 @@ void flush_output() {
     throw std::system_error(errno, std::generic_category(), "writing to standard output");
 }
 
+// Ends without running destructors of static objects: a Kafka client that a dead broker holds was left alone, and
+// its threads may still use them.
+[[noreturn]] void leave(ExitCode code) {
+  std::fflush(nullptr);
+  _exit(static_cast<int>(code));
+}
+
 }  // namespace
 
 }  // namespace millrace
 
 int main(int argc, char** argv) {
   try {
+    millrace::log_to_stderr();
     const millrace::ExitCode code = millrace::run(millrace::resolve_options(argc, argv, environ));
     millrace::flush_output();
-    return static_cast<int>(code);
+    millrace::leave(code);
   } catch (const std::exception& error) {
     std::fflush(stdout);
     fmt::print(stderr, "millrace: {}\n", millrace::sentence_for(error));
-    return static_cast<int>(millrace::exit_code_for(error));
+    millrace::leave(millrace::exit_code_for(error));
   }
 }

@@ -33,13 +33,6 @@ RunTotals totals_of(const Lifetime& lifetime) {
           .seconds = lifetime.seconds};
 }
 
-Confusion confusion_of(const ConfusionMatrix& matrix) {
-  return {.true_positive = matrix.true_positive,
-          .false_positive = matrix.false_positive,
-          .true_negative = matrix.true_negative,
-          .false_negative = matrix.false_negative};
-}
-
 std::vector<Setting> settings_of(const StreamSettings& settings) {
   const TrainingSettings& training = settings.training;
   return {{"topic", settings.topics},
@@ -104,7 +97,7 @@ EvaluateSummary summary_of(const EvaluateResult& result) {
           .loss = result.metrics.loss,
           .accuracy = result.metrics.accuracy,
           .auc = result.auc,
-          .confusion = confusion_of(result.confusion),
+          .confusion = result.confusion,
           .positions = result.read,
           .checkpoint = {}};
 }

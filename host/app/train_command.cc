@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "app/job_options.h"
+#include "app/log_output.h"
 #include "app/run_view.h"
 #include "app/stop_signals.h"
 #include "app/summaries.h"
@@ -40,6 +41,7 @@ ExitCode run_train(const OptionValues& options) {
   const TrainJob job = train_job(options);
   const StopSignals signals(kStopDeadline);
   Progress progress(options.flag("quiet"));
+  const LogAboveProgress log(progress);
   RunView view(progress);
   const TrainResult result = run_train_job(job, view.observer(), signals.token());
   view.finish(result);

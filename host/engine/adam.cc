@@ -14,6 +14,11 @@ constexpr float kLargestGradient = 1.8446742e19F;
 // A thread is worth waking for this many parameters.
 constexpr std::size_t kParametersPerThread = 8192;
 
+// 1 − βᵗ. Keras takes β into it as float32, whatever the model's precision; so do we, to step as Keras steps.
+double bias_correction(double beta, std::uint64_t t) {
+  return 1.0 - std::pow(static_cast<double>(static_cast<float>(beta)), static_cast<double>(t));
+}
+
 }  // namespace
 
 Adam::Adam(const TrainingSettings& settings)
@@ -28,9 +33,8 @@ bool Adam::update(const AdamArrays& arrays, std::size_t count) {
     return false;
   }
   ++step_;
-  const auto t = static_cast<double>(step_);
   const double step_size =
-      learning_rate_ * std::sqrt(1.0 - std::pow(beta2_, t)) / (1.0 - std::pow(beta1_, t));
+      learning_rate_ * std::sqrt(bias_correction(beta2_, step_)) / bias_correction(beta1_, step_);
   const AdamConstants constants = {static_cast<float>(1.0 - beta1_), static_cast<float>(1.0 - beta2_),
                                    static_cast<float>(step_size), static_cast<float>(epsilon_)};
   in_parts(count, kParametersPerThread,

@@ -141,6 +141,7 @@ class CpuEngine final : public Engine {
     adam_.set_step(state.step);
   }
 
+  std::string_view name() const override { return "cpu"; }
   std::string description() const override {
     return "cpu, " + onednn_description() + ", " + std::to_string(threads_) +
            (threads_ == 1 ? " thread" : " threads");

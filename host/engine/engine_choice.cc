@@ -13,7 +13,7 @@ std::unique_ptr<Engine> make_engine(std::string_view choice, const NetworkShape&
                                     const TrainingSettings& settings, std::uint32_t max_window_rows,
                                     int threads) {
   if (choice == "auto" || choice == "cpu") return make_cpu_engine(shape, settings, max_window_rows, threads);
-  if (choice == "cuda") throw DeviceError("this build has no CUDA engine; use --engine cpu");
+  if (choice == "cuda") throw DeviceError("this build has no CUDA engine");
   throw std::invalid_argument("no such engine: " + std::string(choice));
 }
 

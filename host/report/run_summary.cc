@@ -253,7 +253,7 @@ std::string text_of(const TrainSummary& summary) {
 }
 
 std::string text_of(const EvaluateSummary& summary) {
-  const Confusion& confusion = summary.confusion;
+  const ConfusionMatrix& confusion = summary.confusion;
   Lines lines;
   lines.add("metrics", metrics_text(summary.loss, summary.accuracy, summary.auc));
   lines.add("bad records", bad_records_text(summary.bad_records, summary.bad_records_by_reason));
@@ -299,8 +299,9 @@ std::string text_of(const TopicSummary& summary) {
               fmt::format("offsets {} to {}", partition.begin, partition.end));
   }
   // Compaction and transactions leave offsets without records.
-  return fmt::format("Topic {}: {}, {} at most.{}", summary.topic, counted(summary.partitions.size(), "partition"),
-                     counted(offsets, "record"), lines.text());
+  return fmt::format("Topic {}: {}, {} at most.{}", summary.topic,
+                     counted(summary.partitions.size(), "partition"), counted(offsets, "record"),
+                     lines.text());
 }
 
 }  // namespace millrace

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "millrace/metrics.h"
 #include "millrace/position.h"
 
 namespace millrace {
@@ -42,13 +43,6 @@ struct TrainSummary {
   std::string checkpoint;  // the file that holds the result; may be empty
 };
 
-struct Confusion {
-  std::uint64_t true_positive = 0;
-  std::uint64_t false_positive = 0;
-  std::uint64_t true_negative = 0;
-  std::uint64_t false_negative = 0;
-};
-
 struct EvaluateSummary {
   std::uint64_t records = 0;  // bad ones included
   std::uint64_t rows = 0;
@@ -56,7 +50,7 @@ struct EvaluateSummary {
   ReasonCounts bad_records_by_reason;
   double seconds = 0;
   std::optional<double> loss, accuracy, auc;
-  Confusion confusion;
+  ConfusionMatrix confusion;
   std::vector<TrainedPosition> positions;  // up to where it read
   std::string checkpoint;                  // the file whose weights were used; may be empty
 };

@@ -68,8 +68,7 @@ bool all_finite(const Checkpoint& checkpoint) {
          std::isfinite(training.beta2) && std::isfinite(training.epsilon);
 }
 
-// Whether the arrays are as long as the shape demands. Never overflows, whatever the widths: each is below
-// 2³².
+// Whether the arrays are as long as the shape demands. Nothing overflows, whatever the widths.
 bool lengths_match(const ModelState& model) {
   const std::vector<std::uint32_t>& widths = model.shape.widths;
   if (widths.size() < 2 || widths.back() != 1) return false;
@@ -78,8 +77,9 @@ bool lengths_match(const ModelState& model) {
   }
   std::uint64_t parameters = 0;
   for (std::size_t layer = 0; layer + 1 < widths.size(); ++layer) {
-    parameters += (std::uint64_t{widths[layer]} + 1) * widths[layer + 1];
-    if (parameters > model.parameters.size()) return false;
+    const std::uint64_t of_layer = (std::uint64_t{widths[layer]} + 1) * widths[layer + 1];
+    if (of_layer > model.parameters.size() - parameters) return false;
+    parameters += of_layer;
   }
   const StandardizerState& standardizer = model.standardizer;
   return parameters == model.parameters.size() && parameters == model.first_moment.size() &&
@@ -107,14 +107,15 @@ Integer get(std::span<const std::byte> bytes, std::size_t offset) {
   return value;
 }
 
-// Copies the tensors out of `area`, the bytes between header and checksum. Each must lie where the one before
-// ends.
+// Copies the tensors out of `area`, the bytes between header and checksum, a multiple of the alignment. Each
+// tensor must lie where the one before ends.
 void read_tensors(const std::vector<TensorEntry>& entries, std::span<const std::byte> area,
                   ModelState& model) {
   auto entry = entries.begin();
   std::uint64_t begin = 0;
   for_each_tensor(model, [&](const char* name, auto& array) {
     using Number = typename std::decay_t<decltype(array)>::value_type;
+    // `begin` never leaves the area: what fits into a multiple of the alignment fits with its padding too.
     const bool valid = entry != entries.end() && entry->name == name && entry->type == type_name(array) &&
                        entry->begin == begin && entry->count <= (area.size() - begin) / sizeof(Number);
     if (!valid)
@@ -205,7 +206,9 @@ Checkpoint decode_checkpoint(std::span<const std::byte> bytes, const std::string
     throw damaged("its first bytes are not valid");
   }
   const std::uint64_t tensors_begin = aligned(kCheckpointPrologueBytes + header_bytes);
-  if (tensors_begin > checksum_begin) throw damaged("its header runs into its checksum");
+  if (tensors_begin > checksum_begin || checksum_begin % kAlignment != 0) {
+    throw damaged("its lengths contradict each other");
+  }
 
   const auto header_length = static_cast<std::size_t>(header_bytes);
   const auto* const text = reinterpret_cast<const char*>(bytes.data()) + kCheckpointPrologueBytes;

@@ -135,6 +135,7 @@ Found find_newest(const fs::path& folder, const std::vector<ListedCheckpoint>& l
 
 std::vector<std::string> sentences_of(const Found& found) {
   std::vector<std::string> sentences;
+  sentences.reserve(found.damage.size());
   for (const Damage& each : found.damage) {
     sentences.push_back(fmt::format("{} is damaged: {}. {} is used instead.", each.file_name, each.detail,
                                     checkpoint_file_name(found.checkpoint->sequence)));
@@ -213,7 +214,7 @@ std::optional<Checkpoint> StateFolder::newest() {
 fs::path StateFolder::save(Checkpoint& checkpoint) {
   checkpoint.sequence = next_sequence_;
   checkpoint.written_at_ms = now_ms();
-  const fs::path file = path_ / checkpoint_file_name(next_sequence_);
+  fs::path file = path_ / checkpoint_file_name(next_sequence_);
   write_checkpoint(file, checkpoint);
   ++next_sequence_;
   remove_old();

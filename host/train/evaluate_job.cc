@@ -25,7 +25,7 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
   KafkaSource source(job.source);
   PositionLedger positions(source.partitions(), source.starts(), {});
   const std::unique_ptr<Engine> engine =
-      make_engine("cpu", checkpoint.model.shape, checkpoint.settings.training, kWindowRows, 1);
+      make_engine("cpu", checkpoint.model.shape, checkpoint.settings.training, kWindowRows, job.engine_threads);
   engine->restore(checkpoint.model);
 
   const CsvDecoder decoder(job.decoder);

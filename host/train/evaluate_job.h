@@ -24,6 +24,7 @@ struct EvaluateJob {
   SourceSettings source;
   CsvSettings decoder;
   StopRule stop;
+  int engine_threads = 1;
   unsigned decode_threads = 1;
   std::size_t auc_rows = 0;  // AUC covers the newest of so many rows
   ErrorsTolerance errors_tolerance = ErrorsTolerance::none;

@@ -72,10 +72,9 @@ void Prequential::add(std::span<const float> logits, std::span<const float> labe
 
 StreamMetrics Prequential::run() const {
   if (rows() == 0) return {};
-  const std::uint64_t correct = confusion_.true_positive + confusion_.true_negative;
   return {.rows = rows(),
           .loss = mean(loss_sum_, rows()),
-          .accuracy = mean(static_cast<double>(correct), rows())};
+          .accuracy = mean(static_cast<double>(confusion_.correct()), rows())};
 }
 
 StreamMetrics Prequential::horizon() const {

@@ -13,18 +13,9 @@
 #include <span>
 #include <vector>
 
+#include "millrace/metrics.h"
+
 namespace millrace {
-
-struct ConfusionMatrix {
-  std::uint64_t true_positive = 0;
-  std::uint64_t false_positive = 0;
-  std::uint64_t true_negative = 0;
-  std::uint64_t false_negative = 0;
-
-  [[nodiscard]] std::uint64_t rows() const {
-    return true_positive + false_positive + true_negative + false_negative;
-  }
-};
 
 // Of no rows, every metric is undefined.
 struct StreamMetrics {

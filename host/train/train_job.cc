@@ -44,7 +44,7 @@ void require_same_model(const TrainJob& job, const Checkpoint& checkpoint) {
           std::to_string(job.training.seed));
 }
 
-StreamSettings stream_settings(const TrainJob& job, const std::string& group) {
+StreamSettings stream_settings(const TrainJob& job, const std::string& group, const Engine& engine) {
   return {.feature_names = job.decoder.feature_names,
           .features = job.shape.features(),
           .label = job.label,
@@ -54,7 +54,7 @@ StreamSettings stream_settings(const TrainJob& job, const std::string& group) {
           .group = group,
           .window_rows = job.window_rows,
           .window_ms = job.window_limit.count(),
-          .engine = "cpu",
+          .engine = std::string(engine.name()),
           .engine_threads = job.engine_threads,
           .training = job.training};
 }
@@ -125,7 +125,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   PositionLedger positions(source.partitions(), source.starts(), checkpoint.positions);
 
   const bool begins_now = checkpoint.millrace_version.empty();
-  checkpoint.settings = stream_settings(job, reading.group);
+  checkpoint.settings = stream_settings(job, reading.group, *engine);
   checkpoint.millrace_version = MILLRACE_VERSION;
   checkpoint.positions = positions.positions();
   // Where reading began is part of the state before the first window is: a restart must begin there too.

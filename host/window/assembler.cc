@@ -34,6 +34,8 @@ std::vector<WindowSlot> make_slots(const AssemblerSettings& settings, std::uint3
   for (std::size_t i = 0; i < settings.slots; ++i) {
     slots.emplace_back(settings.window_rows, features,
                        allocate(WindowSlot::bytes_needed(settings.window_rows, features)));
+    slots.back().ranges.reserve(settings.starts.size());
+    slots.back().commit_offsets.reserve(settings.starts.size());
   }
   return slots;
 }
@@ -160,7 +162,6 @@ std::optional<Assembler::Cut> Assembler::cut_by_time(Clock::time_point now) {
   const bool idle = settings_.stop.when == StopRule::When::idle && now >= last_record_ + settings_.stop.idle;
   if (!idle && now < deadline_) return std::nullopt;
   std::uint32_t taken = 0;
-  turns_.listen_again();
   while (!turns_.full() && !turns_.all_passed()) {
     const std::uint32_t from_one = take_from(turns_.partition());
     if (from_one == 0) turns_.pass();
@@ -176,8 +177,9 @@ void Assembler::wait_for_more(Clock::time_point now) {
   // nothing was taken yet.
   if (!turns_.all_passed()) deadline_ = std::min(deadline_, now + settings_.window_limit);
   auto until = std::min(deadline_, now + kLongestWait);
-  if (settings_.stop.when == StopRule::When::idle)
+  if (settings_.stop.when == StopRule::When::idle) {
     until = std::min(until, last_record_ + settings_.stop.idle);
+  }
   source_.wait(std::max(std::chrono::ceil<milliseconds>(until - now), milliseconds{0}));
   turns_.listen_again();
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "millrace/model.h"
 #include "millrace/window.h"
@@ -13,7 +14,8 @@
 namespace millrace {
 
 // Adam, Kingma and Ba (2015), in the form of Keras: the step size takes the bias correction
-// (α_t = α·sqrt(1 − β2^t) / (1 − β1^t)) and ε is added to sqrt(v), the paper's ε-hat.
+// (α_t = α·sqrt(1 − β2^t) / (1 − β1^t), with β rounded to float32 there and nowhere else, as Keras has it in any
+// precision) and ε is added to sqrt(v), the paper's ε-hat.
 struct TrainingSettings {
   std::uint32_t epochs = 3;  // passes over each window
   std::uint32_t batch = 32;  // rows per optimizer update
@@ -84,6 +86,8 @@ class Engine {
   [[nodiscard]] virtual ModelState snapshot() const = 0;
   virtual void restore(const ModelState& state) = 0;
 
+  // "cpu" or "cuda", as --engine says it.
+  [[nodiscard]] virtual std::string_view name() const = 0;
   // One line for people: "cpu, oneDNN 2.6.3, avx512_core, 1 thread".
   [[nodiscard]] virtual std::string description() const = 0;
 };

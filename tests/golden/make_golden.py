@@ -85,9 +85,7 @@ def run(float_type, x, y):
     model = article_model()
     assert all(weights.dtype == float_type for weights in model.weights)
     model.set_weights([w.astype(float_type) for w in initial_weights()])
-    # Keras takes Python's β through float32 even in a float64 model; NumPy's it takes as they are.
-    exact = {"beta_1": np.float64(0.9), "beta_2": np.float64(0.999)} if float_type == "float64" else {}
-    model.compile(optimizer=keras.optimizers.Adam(**exact), loss=keras.losses.BinaryCrossentropy(from_logits=True),
+    model.compile(optimizer=keras.optimizers.Adam(), loss=keras.losses.BinaryCrossentropy(from_logits=True),
                   jit_compile=False)
     row_loss = keras.losses.BinaryCrossentropy(from_logits=True, reduction=None)
     sample = lambda arrays: np.concatenate([np.asarray(a, np.float64).reshape(-1) for a in arrays])[::SAMPLE_EVERY]

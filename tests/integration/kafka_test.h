@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <gtest/gtest.h>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,10 @@ class KafkaTest : public testing::Test {
  protected:
   using Words = std::vector<std::string>;
 
-  // Fails the test, with everything the program said, where it did not exit with 0.
+  // Ends the test, with everything the program said, where it did not exit with 0.
   static support::ProcessResult succeed(const Words& arguments) {
     support::ProcessResult result = run_millrace(arguments);
-    EXPECT_EQ(result.exit_code, 0) << arguments.front() << ": " << result.describe();
+    if (result.exit_code != 0) throw std::runtime_error(arguments.front() + ": " + result.describe());
     return result;
   }
 

@@ -14,7 +14,6 @@ using std::chrono::seconds;
 using support::KafkaBroker;
 using support::Process;
 using support::ProcessResult;
-using testing::HasSubstr;
 
 constexpr std::chrono::milliseconds kBetweenLooks{20};  // so that looking does not take the processor away
 
@@ -25,14 +24,16 @@ class LifeCycle : public KafkaTest {
     return result.exit_code == 0 ? json_count(result.out, "/rows") : 0;
   }
 
-  // Waits until checkpoints hold at least so many rows.
-  [[nodiscard]] bool reaches(std::int64_t rows) const {
+  // Waits until checkpoints hold at least so many rows, or the training has ended; returns how many they hold
+  // then.
+  [[nodiscard]] std::int64_t wait_for_rows(std::int64_t rows, Process& training) const {
     const auto deadline = std::chrono::steady_clock::now() + kRunLimit;
-    while (rows_in_state() < rows) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
+    while (true) {
+      const bool last_look = !training.running() || std::chrono::steady_clock::now() > deadline;
+      const std::int64_t trained = rows_in_state();
+      if (trained >= rows || last_look) return trained;
       std::this_thread::sleep_for(kBetweenLooks);
     }
-    return true;
   }
 
   // The command line under test, the same for every start.
@@ -47,7 +48,7 @@ TEST_F(LifeCycle, TheSameCommandLineStartsAndGoesOnAfterASignal) {
   constexpr std::int64_t kFirst = 20 * kRowsInFile;
 
   Process first(millrace_command(stoppable()));
-  ASSERT_TRUE(reaches(1)) << first.wait(seconds(0)).describe();
+  ASSERT_GE(wait_for_rows(1, first), 1) << first.wait(seconds(0)).describe();
   first.send(SIGTERM);
   const ProcessResult stopped = first.wait(kRunLimit);
   ASSERT_EQ(stopped.exit_code, 0) << stopped.describe();
@@ -55,10 +56,10 @@ TEST_F(LifeCycle, TheSameCommandLineStartsAndGoesOnAfterASignal) {
   EXPECT_GE(trained, 1);
   EXPECT_EQ(rows_in_state(), trained);
 
-  succeed(produce(topic_));
+  succeed(produce(topic_, {"--partitioner", "random"}));
   constexpr std::int64_t kAll = kFirst + kRowsInFile;
   Process second(millrace_command(stoppable()));
-  ASSERT_TRUE(reaches(kAll)) << second.wait(seconds(0)).describe();
+  ASSERT_EQ(wait_for_rows(kAll, second), kAll) << second.wait(seconds(0)).describe();
   second.send(SIGINT);
   const ProcessResult ended = second.wait(kRunLimit);
   ASSERT_EQ(ended.exit_code, 0) << ended.describe();
@@ -69,6 +70,13 @@ TEST_F(LifeCycle, TheSameCommandLineStartsAndGoesOnAfterASignal) {
   const ProcessResult evaluated = succeed(evaluate(topic_));
   EXPECT_EQ(json_count(evaluated.out, "/rows"), kAll);
   EXPECT_GT(json_number(evaluated.out, "/accuracy"), 0.9);  // 0.655 are of one class
+}
+
+TEST_F(LifeCycle, WhatWasTrainedIsSavedInTimeEvenIfNothingMoreArrives) {
+  succeed(produce(topic_, {"--partitions", "1"}));
+  Process training(millrace_command(
+      train_for_ever(topic_, {"--window-rows", "128", "--window-ms", "100", "--checkpoint-ms", "2000"})));
+  EXPECT_EQ(wait_for_rows(kRowsInFile, training), kRowsInFile) << training.wait(seconds(0)).describe();
 }
 
 TEST_F(LifeCycle, LearnsInTheSettingOfTheArticle) {
@@ -101,6 +109,30 @@ TEST_F(LifeCycle, TrainsEveryRowOfFourPartitionsAndLeavesNoLag) {
   }
   EXPECT_EQ(positions, 3 * kRowsInFile);
   EXPECT_EQ(broker_.group_lag(group_, topic_), 0);
+}
+
+TEST_F(LifeCycle, RunsOfWholeWindowsEqualOneRunBitForBit) {
+  succeed(produce(topic_, {"--repeat", "2", "--partitions", "3", "--partitioner", "random"}));
+  const Words windows = {"--window-rows", "200", "--window-ms", "60000", "--standardize"};
+  const auto inspect_state = [this](const std::string& name) {
+    return succeed({"inspect", folder_ / name, "--json"}).out;
+  };
+  const auto train_into = [&](const std::string& name, const Words& more) {
+    succeed(joined(joined({"train", "--brokers", broker_.brokers(), "--topic", topic_, "--features", "9",
+                           "--state", folder_ / name, "--quiet"},
+                          windows),
+                   more));
+  };
+  train_into("one", {"--stop", "end"});
+  train_into("parts", {"--stop", "records:400"});
+  train_into("parts", {"--stop", "records:600"});
+  train_into("parts", {"--stop", "end"});
+  const std::string one = inspect_state("one");
+  const std::string parts = inspect_state("parts");
+  EXPECT_EQ(json_count(one, "/rows"), 2 * kRowsInFile);
+  EXPECT_EQ(json_count(parts, "/rows"), 2 * kRowsInFile);
+  EXPECT_EQ(json_text(parts, "/weights_digest"), json_text(one, "/weights_digest"));
+  EXPECT_EQ(json_text(parts, "/state_digest"), json_text(one, "/state_digest"));
 }
 
 TEST_F(LifeCycle, ASecondRunToTheEndFindsNothingMoreToTrain) {
@@ -144,7 +176,7 @@ TEST_F(LifeCycle, ADeadBrokerCannotHoldTheProgram) {
   Process training(
       millrace_command({"train", "--brokers", mortal.brokers(), "--topic", topic_, "--features", "9",
                         "--state", state(), "--window-ms", "100", "--checkpoint-ms", "100", "--json"}));
-  ASSERT_TRUE(reaches(2)) << training.wait(seconds(0)).describe();
+  ASSERT_EQ(wait_for_rows(2, training), 2) << training.wait(seconds(0)).describe();
   mortal.kill();
   training.send(SIGTERM);
   const ProcessResult ended = training.wait(seconds(20));

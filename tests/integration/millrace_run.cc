@@ -6,13 +6,13 @@
 namespace millrace {
 namespace {
 
-nlohmann::json json_at(const std::string& text, const std::string& path) {
-  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  const nlohmann::json::json_pointer pointer(path);
-  if (json.is_discarded() || !json.contains(pointer) || !json.at(pointer).is_number()) {
-    throw std::runtime_error("no number at " + path + " of: " + text);
+template <typename T>
+T json_at(const std::string& text, const std::string& path) {
+  try {
+    return nlohmann::json::parse(text).at(nlohmann::json::json_pointer(path)).get<T>();
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error("looking for " + path + ": " + error.what() + " in: " + text);
   }
-  return json.at(pointer);
 }
 
 }  // namespace
@@ -27,12 +27,14 @@ support::ProcessResult run_millrace(const std::vector<std::string>& arguments) {
   return support::run_process(millrace_command(arguments), kRunLimit);
 }
 
-double json_number(const std::string& json, const std::string& path) {
-  return json_at(json, path).get<double>();
-}
+double json_number(const std::string& json, const std::string& path) { return json_at<double>(json, path); }
 
 std::int64_t json_count(const std::string& json, const std::string& path) {
-  return json_at(json, path).get<std::int64_t>();
+  return json_at<std::int64_t>(json, path);
+}
+
+std::string json_text(const std::string& json, const std::string& path) {
+  return json_at<std::string>(json, path);
 }
 
 }  // namespace millrace

@@ -21,5 +21,6 @@ inline constexpr std::chrono::seconds kRunLimit{60};
 // where there is none.
 [[nodiscard]] double json_number(const std::string& json, const std::string& path);
 [[nodiscard]] std::int64_t json_count(const std::string& json, const std::string& path);
+[[nodiscard]] std::string json_text(const std::string& json, const std::string& path);
 
 }  // namespace millrace

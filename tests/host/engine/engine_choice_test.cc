@@ -19,12 +19,12 @@ TEST(EngineChoice, TakesTheCpuWhenAskedAndWhenFree) {
   }
 }
 
-TEST(EngineChoice, SaysWhatToDoWhereThereIsNoCuda) {
+TEST(EngineChoice, RefusesCudaInABuildWithoutIt) {
   try {
     static_cast<void>(make_engine("cuda", kShape, {}, 8, 1));
     FAIL() << "an engine was made";
   } catch (const DeviceError& error) {
-    EXPECT_THAT(error.detail, HasSubstr("--engine cpu"));
+    EXPECT_THAT(error.detail, HasSubstr("no CUDA engine"));
     EXPECT_EQ(error.exit_code(), ExitCode::device);
   }
 }

@@ -9,6 +9,9 @@
 namespace millrace::test {
 namespace {
 
+// Where Keras does: see TrainingSettings.
+double as_float(double beta) { return static_cast<double>(static_cast<float>(beta)); }
+
 double loss_of(double logit, double label) {
   return std::max(logit, 0.0) - logit * label + std::log1p(std::exp(-std::abs(logit)));
 }
@@ -99,8 +102,8 @@ double ReferenceNetwork::train_batch(const WindowView& window, std::span<const s
                  gradient);
   }
   const auto t = static_cast<double>(++step_);
-  const double alpha = settings_.learning_rate * std::sqrt(1.0 - std::pow(settings_.beta2, t)) /
-                       (1.0 - std::pow(settings_.beta1, t));
+  const double alpha = settings_.learning_rate * std::sqrt(1.0 - std::pow(as_float(settings_.beta2), t)) /
+                       (1.0 - std::pow(as_float(settings_.beta1), t));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     first_[i] += (gradient[i] - first_[i]) * (1.0 - settings_.beta1);
     second_[i] += (gradient[i] * gradient[i] - second_[i]) * (1.0 - settings_.beta2);

@@ -38,10 +38,13 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
       continue;
     }
     std::size_t end = at + 1;
-    for (char quote = 0; end < html.size() && (quote != 0 || html[end] != '>'); ++end) {
+    for (char quote = '\0'; end < html.size() && (quote != '\0' || html[end] != '>'); ++end) {
       if (html[end] == '<') return ::testing::AssertionFailure() << "a bare < at " << end;
-      if (quote != 0 ? html[end] == quote : html[end] == '"' || html[end] == '\'')
-        quote = quote != 0 ? 0 : html[end];
+      if (quote == html[end]) {
+        quote = '\0';
+      } else if (quote == '\0' && (html[end] == '"' || html[end] == '\'')) {
+        quote = html[end];
+      }
     }
     if (end == html.size()) return ::testing::AssertionFailure() << "an open tag at " << at;
     const std::string tag = html.substr(at + 1, end - at - 1);
@@ -215,6 +218,7 @@ TEST(HtmlReport, DrawsASinglePointAsADotWithItsValue) {
 TEST(HtmlReport, KeepsEveryPointInsideTheDrawing) {
   Report report;
   std::vector<std::pair<double, double>> points;
+  points.reserve(500);
   for (int i = 0; i < 500; ++i) points.emplace_back(i * 1e5, std::exp(-i / 50.0) * (i % 7) + 1e-5);
   report.plots = {plot_of(points)};
   for (const bool log_y : {false, true}) {

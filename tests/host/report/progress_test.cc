@@ -294,6 +294,7 @@ TEST_F(ProgressTest, TakesNotesFromAnyThread) {
   const PlainFile out;
   Progress progress(false, out.file());
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int note = 0; note < 200; ++note) progress.note("note");

@@ -34,8 +34,8 @@ using testing::write_bytes;
 constexpr auto kPatience = std::chrono::seconds(60);
 
 // A checkpoint that everybody can make who knows its count of windows.
-Checkpoint checkpoint_after(std::uint64_t windows) {
-  Checkpoint checkpoint = CheckpointDraw(windows)({4, 16, 1});
+Checkpoint checkpoint_after(std::uint64_t windows, std::uint32_t layer = 16) {
+  Checkpoint checkpoint = CheckpointDraw(windows)({4, layer, 1});
   checkpoint.windows = windows;
   return checkpoint;
 }
@@ -280,6 +280,7 @@ TEST(StateFolder, HeldByAnotherProcessIsRefusedNamingItUntilThatIsGone) {
 
 // The promise of the whole room: whenever a trainer is killed, and whoever reads meanwhile.
 TEST(StateFolder, SurvivesAKillAtAnyInstantWithAReadableNewest) {
+  constexpr std::uint32_t kLayer = 4000;  // large enough to be caught while it is written
   std::mt19937_64 random(1);
   const TempDir scratch;
   std::uint64_t before = 0;
@@ -287,19 +288,25 @@ TEST(StateFolder, SurvivesAKillAtAnyInstantWithAReadableNewest) {
     Child trainer([&] {
       StateFolder folder = StateFolder::open(scratch.path());
       const auto start = folder.newest();
-      for (std::uint64_t windows = start ? start->windows + 1 : 1;; ++windows) save(folder, windows);
+      for (std::uint64_t windows = start ? start->windows + 1 : 1;; ++windows) {
+        Checkpoint checkpoint = checkpoint_after(windows, kLayer);
+        folder.save(checkpoint);
+      }
     });
     // Reading beside it until it has saved something of its own, then a moment longer.
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     std::uint64_t seen = before;
+    std::vector<std::string> fallbacks;
     while (seen == before && std::chrono::steady_clock::now() < deadline) {
-      const auto newest = read_newest_checkpoint(scratch.path());
+      const auto newest = read_newest_checkpoint(scratch.path(), &fallbacks);
+      ASSERT_TRUE(fallbacks.empty()) << fallbacks.front();
       if (newest) seen = newest->windows;
     }
     ASSERT_GT(seen, before) << "nothing was saved in time";
     const auto instant = std::chrono::steady_clock::now() + std::chrono::microseconds(random() % 20'000);
     while (std::chrono::steady_clock::now() < instant) {
-      const auto newest = read_newest_checkpoint(scratch.path());
+      const auto newest = read_newest_checkpoint(scratch.path(), &fallbacks);
+      ASSERT_TRUE(fallbacks.empty()) << fallbacks.front();
       ASSERT_TRUE(newest.has_value());
       ASSERT_GE(newest->windows, seen);
       seen = newest->windows;
@@ -311,7 +318,7 @@ TEST(StateFolder, SurvivesAKillAtAnyInstantWithAReadableNewest) {
     ASSERT_TRUE(newest.has_value());
     EXPECT_TRUE(folder.fallbacks().empty());
     ASSERT_GE(newest->windows, seen);
-    EXPECT_EQ(state_digest(*newest), state_digest(checkpoint_after(newest->windows)));
+    EXPECT_EQ(state_digest(*newest), state_digest(checkpoint_after(newest->windows, kLayer)));
     EXPECT_EQ(files_in(scratch.path()).size(), list_checkpoints(scratch.path()).size())
         << "a temporary was left";
     before = newest->windows;

@@ -1,9 +1,11 @@
 // Nothing is allocated per record, per batch or per window once the assembler is running. A program of its
 // own: counted_new.cc replaces operator new for all of it.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <gtest/gtest.h>
+#include <thread>
 
 #include "host/window/counted_new.h"
 #include "host/window/taken_window.h"
@@ -16,8 +18,8 @@ std::uint64_t allocations_after_warming_up(std::uint32_t window_rows, std::size_
   MemorySource source(partitions_of_topic(2));
   append_rows(source, 0, records_of_partition);
   append_rows(source, 1, records_of_partition);
-  Assembler assembler(source, place_decoder(),
-                      settings_for(source, window_rows, {.when = StopRule::When::end}), &allocate_plain);
+  const AssemblerSettings settings = settings_for(source, window_rows, {.when = StopRule::When::end});
+  Assembler assembler(source, place_decoder(), settings, &allocate_plain);
   const std::size_t windows = 2 * records_of_partition / window_rows;
   std::uint64_t before = 0;
   std::uint64_t after = 0;
@@ -25,6 +27,9 @@ std::uint64_t allocations_after_warming_up(std::uint32_t window_rows, std::size_
     if (i == windows / 2) before = allocations();
     // Before the assembler, which is ahead by its slots, tells the end in lists.
     if (i == windows - 10) after = allocations();
+    // From the middle on the trainer is the slower one: slots that were idle until then are used too.
+    const std::size_t ahead = std::min((i + settings.slots) * window_rows, 2 * records_of_partition);
+    while (i >= windows / 2 && source.pulled() < ahead) std::this_thread::yield();
     assembler.give_back(assembler.take());
   }
   return after - before;

@@ -1,4 +1,4 @@
-#include "host/engine/breast_cancer_rows.h"
+#include "host/app/breast_cancer_rows.h"
 
 #include <fstream>
 #include <limits>

@@ -1,0 +1,110 @@
+// Each mistake inside a kernel that the emulated device promises to find is planted once and found, under every seed.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cuda/buffer.h"
+#include "cuda/stream.h"
+#include "planted_kernels.h"
+#include "support/emulated_device/emulated_device.h"
+
+namespace millrace {
+namespace {
+
+using emulated::Failure;
+using Kind = Failure::Kind;
+
+constexpr std::uint64_t kSeeds = 20;
+
+// What the device says of a planted kernel.
+Failure failure_of(planted::Plant plant, std::uint64_t seed) {
+  emulated::EmulatedDevice device({.seed = seed, .check_accesses = true});
+  {
+    const cuda::Stream stream;
+    const cuda::DeviceBuffer<float> memory(256, stream.view());
+    cuda::fill_zero_async(memory.view(), stream.view());
+    plant(memory.view(), stream.view());
+    EXPECT_NE(cudaStreamSynchronize(stream.view()), cudaSuccess);
+  }
+  const std::vector<Failure> failures = device.take_failures();
+  EXPECT_EQ(failures.size(), 1U);
+  return failures.empty() ? Failure{} : failures.front();
+}
+
+struct Planted {
+  const char* name;
+  planted::Plant plant;
+  Kind kind;
+  const char* kernel;
+};
+
+class KernelFindings : public testing::TestWithParam<Planted> {};
+
+TEST_P(KernelFindings, NameTheMistakeAndTheKernelUnderEverySeed) {
+  for (std::uint64_t seed = 1; seed <= kSeeds && !HasFailure(); ++seed) {
+    const Failure failure = failure_of(GetParam().plant, seed);
+    EXPECT_EQ(failure.kind, GetParam().kind) << failure.sentence();
+    EXPECT_EQ(failure.work, "millrace::planted::" + std::string(GetParam().kernel)) << failure.sentence();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, KernelFindings,
+    testing::Values(
+        Planted{"LeavesBeforeTheBarrier", planted::leaves_before_the_barrier, Kind::divergent_barrier,
+                "leaves_early_kernel"},
+        Planted{"WaitsAtTwoBarriers", planted::waits_at_two_barriers, Kind::divergent_barrier, "two_barriers_kernel"},
+        Planted{"SkipsAShuffle", planted::skips_a_shuffle, Kind::divergent_barrier, "skipped_shuffle_kernel"},
+        Planted{"ShufflesFromOutsideItsMask", planted::shuffles_from_outside_its_mask, Kind::absent_lane,
+                "outside_mask_kernel"},
+        Planted{"SkipsTheClusterBarrier", planted::skips_the_cluster_barrier, Kind::divergent_barrier,
+                "skipped_cluster_barrier_kernel"},
+        Planted{"WritesPastTheEnd", planted::writes_past_the_end, Kind::out_of_bounds, "past_the_end_kernel"},
+        Planted{"ReadsPastShared", planted::reads_past_shared, Kind::out_of_bounds, "past_shared_kernel"},
+        Planted{"ReadsPastDynamic", planted::reads_past_dynamic, Kind::out_of_bounds, "past_dynamic_kernel"},
+        Planted{"ReadsAHostVariable", planted::reads_a_host_variable, Kind::out_of_bounds, "pointer_kernel"},
+        Planted{"ReadsMisaligned", planted::reads_misaligned, Kind::misaligned, "misaligned_kernel"},
+        Planted{"ReadsUnwrittenShared", planted::reads_unwritten_shared, Kind::never_written,
+                "unwritten_shared_kernel"},
+        Planted{"ForgetsTheBarrierAfterAWrite", planted::forgets_the_barrier_after_a_write, Kind::shared_race,
+                "write_then_read_kernel"},
+        Planted{"ForgetsTheBarrierAfterARead", planted::forgets_the_barrier_after_a_read, Kind::shared_race,
+                "read_then_write_kernel"},
+        Planted{"ForgetsTheWarpBarrier", planted::forgets_the_warp_barrier, Kind::shared_race, "warp_race_kernel"},
+        Planted{"WritesOneAddressTwice", planted::writes_one_address_twice, Kind::shared_race,
+                "same_address_kernel"},
+        Planted{"ReadsAnotherBlockTooEarly", planted::reads_another_block_too_early, Kind::use_after_free,
+                "early_remote_kernel"},
+        Planted{"LeavesWhileAnotherBlockReads", planted::leaves_while_another_block_reads, Kind::use_after_free,
+                "left_remote_kernel"},
+        Planted{"WritesAnotherBlockWithoutBarrier", planted::writes_another_block_without_barrier, Kind::shared_race,
+                "remote_write_kernel"},
+        Planted{"ReadsACopyTooEarly", planted::reads_a_copy_too_early, Kind::never_written, "early_copy_kernel"},
+        Planted{"ReadsAnothersCopyWithoutBarrier", planted::reads_anothers_copy_without_barrier, Kind::shared_race,
+                "others_copy_kernel"},
+        Planted{"AsksForTooMuchShared", planted::asks_for_too_much_shared, Kind::too_much_shared,
+                "too_much_shared_kernel"},
+        Planted{"Traps", planted::traps, Kind::trapped, "trapping_kernel"}),
+    [](const testing::TestParamInfo<Planted>& info) { return info.param.name; });
+
+TEST(KernelFinding, NamesBlockAndThread) {
+  const Failure failure = failure_of(planted::writes_past_the_end, 1);
+  EXPECT_EQ(failure.block.x, 3U);
+  EXPECT_EQ(failure.thread.x, 63U);
+  EXPECT_EQ(failure.sentence(),
+            "out_of_bounds in millrace::planted::past_the_end_kernel, block (3,0,0), thread (63,0,0): "
+            "4 bytes at byte 1024 of device buffer 1 (1024 bytes)");
+}
+
+TEST(KernelFinding, NamesWhoWaitsForWhomAtADivergentBarrier) {
+  const Failure failure = failure_of(planted::leaves_before_the_barrier, 1);
+  EXPECT_EQ(failure.block.x, 1U);
+  EXPECT_EQ(failure.detail, "waits in block_barrier, while thread (5,0,0) of block (1,0,0) has ended");
+}
+
+}  // namespace
+}  // namespace millrace
