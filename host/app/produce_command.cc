@@ -93,9 +93,7 @@ class SendProgress {
   }
 
   void update(std::uint64_t rows) {
-    // The clock is not asked for every row.
-    constexpr std::uint64_t kRowsPerLook = 64;
-    if (quiet_ || rows % kRowsPerLook != 0) return;
+    if (quiet_) return;
     const Clock::time_point now = Clock::now();
     if (now - shown_at_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000)))
       return;

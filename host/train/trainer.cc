@@ -34,16 +34,23 @@ void Trainer::run(const Observer& observe) {
 }
 
 void Trainer::train_stream(const Observer& observe) {
-  while (WindowSlot* slot = parts_.assembler.take()) {
+  while (WindowSlot* slot = take(observe)) {
     begin(slot);
     const bool engine_is_full = in_flight_.size() >= parts_.engine.windows_in_flight();
     if (engine_is_full || !parts_.assembler.ready()) finish_oldest(observe);
-    if (Clock::now() >= next_checkpoint_) {
-      finish_all(observe);
-      save();
-    }
   }
   finish_all(observe);
+}
+
+WindowSlot* Trainer::take(const Observer& observe) {
+  // A topic that falls quiet is checkpointed in time as well.
+  while (Clock::now() >= next_checkpoint_ || !parts_.assembler.ready_by(next_checkpoint_)) {
+    finish_all(observe);
+    const bool anything_new = counts_.records > saved_records_;
+    if (anything_new) save();
+    next_checkpoint_ = Clock::now() + settings_.checkpoint_every;
+  }
+  return parts_.assembler.take();
 }
 
 void Trainer::begin(WindowSlot* slot) {
@@ -100,8 +107,8 @@ void Trainer::save() {
   lifetime.seconds += elapsed().count();
   checkpoint_.windows = lifetime.windows;
   checkpoint_file_ = parts_.state.save(checkpoint_);
+  saved_records_ = counts_.records;
   parts_.commit_async(parts_.positions.commits());
-  next_checkpoint_ = Clock::now() + settings_.checkpoint_every;
 }
 
 }  // namespace millrace

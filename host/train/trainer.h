@@ -84,6 +84,8 @@ class Trainer {
   using Observer = std::function<void(const TrainTick&)>;
 
   void train_stream(const Observer& observe);
+  // The next slot; writes the checkpoints that fall due while it waits.
+  WindowSlot* take(const Observer& observe);
   void begin(WindowSlot* slot);
   void finish_oldest(const Observer& observe);
   void finish_all(const Observer& observe);
@@ -99,6 +101,7 @@ class Trainer {
   Clock::time_point next_checkpoint_;
   std::deque<WindowSlot*> in_flight_;
   RunCounts counts_;
+  std::uint64_t saved_records_ = 0;  // of counts_.records, those that the newest checkpoint covers
   Prequential metrics_;
 };
 

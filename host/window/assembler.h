@@ -70,6 +70,10 @@ class Assembler {
 
   // Whether take() would not wait.
   [[nodiscard]] bool ready() const { return ring_.ready(); }
+  // Waits until take() would not; false: the deadline came first.
+  [[nodiscard]] bool ready_by(std::chrono::steady_clock::time_point deadline) const {
+    return ring_.ready_by(deadline);
+  }
 
   // The trainer needs the slot no longer.
   void give_back(WindowSlot* slot) { ring_.give_back(slot); }

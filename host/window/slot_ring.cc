@@ -89,4 +89,9 @@ bool SlotRing::ready() const {
   return something_to_take();
 }
 
+bool SlotRing::ready_by(std::chrono::steady_clock::time_point deadline) const {
+  std::unique_lock lock(mutex_);
+  return filled_.wait_until(lock, deadline, [&] { return something_to_take(); });
+}
+
 }  // namespace millrace

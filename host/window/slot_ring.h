@@ -7,6 +7,7 @@
 // trainer after the windows before it. Locks once per window.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,8 @@ class SlotRing {
   WindowSlot* take_full();           // waits; null after the last window, or once stopped; throws a failure
   void give_back(WindowSlot* slot);  // also for a free slot that was not used
   [[nodiscard]] bool ready() const;  // take_full() would not wait
+  // Waits until take_full() would not; false: the deadline came first.
+  [[nodiscard]] bool ready_by(std::chrono::steady_clock::time_point deadline) const;
   // After take_full() returned null.
   [[nodiscard]] const StreamEnd& end() const { return end_; }
 
@@ -46,7 +49,7 @@ class SlotRing {
 
   mutable std::mutex mutex_;
   std::condition_variable freed_;
-  std::condition_variable filled_;
+  mutable std::condition_variable filled_;
   // Guarded by mutex_.
   std::vector<WindowSlot*> free_;
   std::vector<WindowSlot*> full_;  // [slots] a circle

@@ -5,6 +5,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 
 #include "millrace/errors.h"
 
@@ -44,6 +45,7 @@ class TrainingRun {
     std::size_t partitions = 2;
     StopRule stop{.when = StopRule::When::end};
     ErrorsTolerance tolerance = ErrorsTolerance::none;
+    std::chrono::milliseconds checkpoint_every = std::chrono::hours{1};
     std::function<void(MemorySource&)> prepare = [](MemorySource&) {};
   };
 
@@ -84,7 +86,7 @@ class TrainingRun {
                        .commit_async = [&](std::span<const CommitOffset> offsets) { note_commit(offsets); }},
         std::move(checkpoint),
         TrainerSettings{
-            .errors_tolerance = plan.tolerance, .checkpoint_every = std::chrono::hours{1}, .auc_rows = 100});
+            .errors_tolerance = plan.tolerance, .checkpoint_every = plan.checkpoint_every, .auc_rows = 100});
   }
 
   Trainer& train(const std::function<void(const TrainTick&)>& observe = [](const TrainTick&) {}) {
@@ -216,6 +218,19 @@ TEST(Trainer, ABrokersFailureLeavesACheckpointOfWhatWasTrained) {
                    }});
   EXPECT_THROW(run.train(), KafkaError);
   EXPECT_EQ(run.durable_at_commit().size(), 2U);
+}
+
+TEST(Trainer, ATopicThatFallsQuietIsCheckpointedInTime) {
+  const support::TempDir folder;
+  TrainingRun run(folder.path(), {.rows = kWindowRows,
+                                  .stop = {.when = StopRule::When::never},
+                                  .checkpoint_every = std::chrono::milliseconds{20}});
+  std::jthread watcher([&](const std::stop_token& gave_up) {
+    const auto saved = [&] { return read_newest_checkpoint(folder.path()).value_or(Checkpoint{}).lifetime.rows; };
+    while (saved() < kWindowRows && !gave_up.stop_requested()) std::this_thread::yield();
+    run.assembler().request_stop();
+  });
+  run.train();  // ends only once the checkpoint is there
 }
 
 TEST(Trainer, AStopEndsTheStreamAfterTheWindowInHandWithACheckpoint) {
