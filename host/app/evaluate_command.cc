@@ -1,8 +1,7 @@
 #include "app/evaluate_command.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
+#include <fmt/format.h>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,9 +42,8 @@ ExitCode run_evaluate(const OptionValues& options) {
 
   const EvaluateJob job = evaluate_job(options, checkpoint->settings);
   const StopSignals signals(kStopDeadline);
-  const EvaluateResult result =
-      run_evaluate_job(job, *checkpoint, [&](const EvaluateTick& tick) { progress.update(sample_of(tick)); },
-                       signals.token());
+  const EvaluateResult result = run_evaluate_job(
+      job, *checkpoint, [&](const EvaluateTick& tick) { progress.update(sample_of(tick)); }, signals.token());
   progress.finish(sample_of({result.records, result.metrics, result.elapsed}));
 
   EvaluateSummary summary = summary_of(result);

@@ -1,8 +1,9 @@
 // `millrace evaluate`.
 #pragma once
 
-#include "config/options.h"
 #include "millrace/errors.h"
+
+#include "config/options.h"
 
 namespace millrace {
 

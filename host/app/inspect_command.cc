@@ -1,8 +1,7 @@
 #include "app/inspect_command.h"
 
-#include <fmt/format.h>
-
 #include <filesystem>
+#include <fmt/format.h>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +49,10 @@ ExitCode run_inspect(const OptionValues& options) {
   const auto print = [&](const auto& summary) {
     fmt::print("{}\n", options.flag("json") ? json_of(summary) : text_of(summary));
   };
+  if (!options.positional().empty() && options.given("topic")) {
+    throw OptionError(OptionError::Kind::conflict, options.written("topic"), options.text("topic"),
+                      "inspect looks at a state or at a topic, one at a time");
+  }
   if (options.positional().empty()) {
     print(inspect_topic(client_settings(options), options.text("topic")));
   } else {

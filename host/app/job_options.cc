@@ -4,8 +4,9 @@
 #include <charconv>
 #include <thread>
 
-#include "kafka/start_rule.h"
 #include "millrace/errors.h"
+
+#include "kafka/start_rule.h"
 #include "window/stop_rule.h"
 
 namespace millrace {
@@ -25,7 +26,8 @@ Features features_of(const OptionValues& options) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), features.count);
     if (end == text.data() + text.size() && error == std::errc{}) features.names.clear();
     if (features.names.empty() && features.count == 0) {
-      throw OptionError(OptionError::Kind::invalid, options.written("features"), text, "a row has at least one feature");
+      throw OptionError(OptionError::Kind::invalid, options.written("features"), text,
+                        "a row has at least one feature");
     }
   }
   if (!features.names.empty()) features.count = static_cast<std::uint32_t>(features.names.size());
@@ -106,7 +108,6 @@ EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& stat
   const LabelRule label = parse_label_rule(options.given("label") ? options.text("label") : state.label);
   EvaluateJob job;
   job.source = source_settings(options, label);
-  job.source.group = "millrace-evaluate";  // a client cannot read without a name; nothing is committed to it
   job.decoder = {.features = state.features,
                  .feature_names = state.feature_names,
                  .columns = options.given("columns") ? options.list("columns") : state.columns,

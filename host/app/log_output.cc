@@ -1,11 +1,10 @@
 #include "app/log_output.h"
 
+#include <memory>
+#include <mutex>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-
-#include <memory>
-#include <mutex>
 #include <string_view>
 #include <utility>
 

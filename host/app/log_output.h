@@ -1,7 +1,7 @@
 // Where the log goes: warnings and worse, as lines on stderr, never on stdout, which belongs to results.
 //
-// The log is spdlog's default logger. It changes hands only while no other thread logs: before the first client is
-// made, and after the last one is closed.
+// The log is spdlog's default logger. It changes hands only while no other thread logs: before the first
+// client is made, and after the last one is closed.
 #pragma once
 
 #include "report/progress.h"

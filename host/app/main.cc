@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <fmt/format.h>
@@ -11,8 +12,8 @@
 
 #include "millrace/errors.h"
 
-#include "app/error_sentences.h"
 #include "app/demo_command.h"
+#include "app/error_sentences.h"
 #include "app/evaluate_command.h"
 #include "app/inspect_command.h"
 #include "app/log_output.h"
@@ -58,8 +59,14 @@ void flush_output() {
     throw std::system_error(errno, std::generic_category(), "writing to standard output");
 }
 
-// Ends without running destructors of static objects: a Kafka client that a dead broker holds was left alone, and
-// its threads may still use them.
+// A closed pipe or a file-size limit then fails the write, which says so; they do not kill the process.
+void let_writes_fail() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+// Ends without running destructors of static objects: a Kafka client that a dead broker holds was left alone,
+// and its threads may still use them.
 [[noreturn]] void leave(ExitCode code) {
   std::fflush(nullptr);
   _exit(static_cast<int>(code));
@@ -71,6 +78,7 @@ void flush_output() {
 
 int main(int argc, char** argv) {
   try {
+    millrace::let_writes_fail();
     millrace::log_to_stderr();
     const millrace::ExitCode code = millrace::run(millrace::resolve_options(argc, argv, environ));
     millrace::flush_output();

@@ -24,7 +24,8 @@ using Points = std::vector<std::pair<double, double>>;  // by rows
 
 Points points_of(const LearningCurve& curve, double CurvePoint::*metric) {
   Points points;
-  for (const CurvePoint& point : curve.points()) points.emplace_back(static_cast<double>(point.rows), point.*metric);
+  for (const CurvePoint& point : curve.points())
+    points.emplace_back(static_cast<double>(point.rows), point.*metric);
   return points;
 }
 
@@ -55,8 +56,9 @@ Report::Plot window_plot(std::string title, std::string y_label, double CurvePoi
   for (const NamedCurve& named : curves) {
     Points windows = points_of(*named.curve, metric);
     Points means = trailing_means(windows);
-    plot.series.push_back(
-        {.name = named.name + ", each window", .points = std::move(windows), .mark = Report::Plot::Mark::dots});
+    plot.series.push_back({.name = named.name + ", each window",
+                           .points = std::move(windows),
+                           .mark = Report::Plot::Mark::dots});
     plot.series.push_back({.name = named.name, .points = std::move(means)});
   }
   return plot;

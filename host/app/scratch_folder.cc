@@ -1,8 +1,7 @@
 #include "app/scratch_folder.h"
 
-#include <stdlib.h>
-
 #include <cerrno>
+#include <stdlib.h>
 #include <system_error>
 
 #include "millrace/errors.h"

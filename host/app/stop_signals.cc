@@ -1,16 +1,15 @@
 #include "app/stop_signals.h"
 
-#include <poll.h>
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "millrace/errors.h"
 
@@ -66,7 +65,8 @@ void StopSignals::watch() {
       static constexpr char kOverdue[] =
           "millrace: stopping took longer than its deadline; the newest checkpoint is complete, start again "
           "with the same command.\n";
-      if (write(STDERR_FILENO, kOverdue, sizeof kOverdue - 1) < 0) _exit(static_cast<int>(ExitCode::unexpected));
+      if (write(STDERR_FILENO, kOverdue, sizeof kOverdue - 1) < 0)
+        _exit(static_cast<int>(ExitCode::unexpected));
       _exit(static_cast<int>(ExitCode::unexpected));
     }
     signalfd_siginfo signal{};

@@ -1,9 +1,10 @@
 // SIGINT and SIGTERM as a request to stop.
 //
-// The first signal asks: training ends after the window in hand, a checkpoint is written, offsets are committed.
-// A second SIGINT ends the process at once, and so does a stop that takes longer than its deadline (a broker that
-// answers no more can hold a client for minutes); both are safe, because a checkpoint is written atomically.
-// Make one of these before any other thread, in main's thread; it handles signals until it is destroyed.
+// The first signal asks: training ends after the window in hand, a checkpoint is written, offsets are
+// committed. A second SIGINT ends the process at once, and so does a stop that takes longer than its deadline
+// (a broker that answers no more can hold a client for minutes); both are safe, because a checkpoint is
+// written atomically. Make one of these before any other thread, in main's thread; it handles signals until
+// it is destroyed.
 #pragma once
 
 #include <chrono>

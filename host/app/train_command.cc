@@ -1,10 +1,9 @@
 #include "app/train_command.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <chrono>
 #include <cstdio>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/job_options.h"
 #include "app/log_output.h"
@@ -21,17 +20,17 @@ constexpr std::chrono::milliseconds kStopDeadline{9'000};
 Report report_of(const TrainJob& job, const TrainResult& result, const LearningCurve& curve) {
   const NamedCurve named{"prequential", &curve};
   const auto metric = [](std::optional<double> value) { return value ? fmt::format("{:.4f}", *value) : "–"; };
-  Report report{.title = "millrace train",
-                .subtitle = fmt::format("{}, {} rows in {:.1f} s", fmt::join(job.source.topics, ", "),
-                                        result.counts.rows, result.elapsed.count()),
-                .tables = {{.title = "This run, tested before it was trained",
-                            .columns = {"", "rows", "loss", "accuracy", "AUC"},
-                            .rows = {{"prequential", std::to_string(result.counts.rows),
-                                      metric(result.metrics.loss), metric(result.metrics.accuracy),
-                                      metric(result.auc)}},
-                            .note = "Every row was scored by the weights from before its window was trained."}},
-                .plots = learning_plots({&named, 1}),
-                .footer = fmt::format("{} · {}", result.engine, result.checkpoint_file.string())};
+  Report report{
+      .title = "millrace train",
+      .subtitle = fmt::format("{}, {} rows in {:.1f} s", fmt::join(job.source.topics, ", "),
+                              result.counts.rows, result.elapsed.count()),
+      .tables = {{.title = "This run, tested before it was trained",
+                  .columns = {"", "rows", "loss", "accuracy", "AUC"},
+                  .rows = {{"prequential", std::to_string(result.counts.rows), metric(result.metrics.loss),
+                            metric(result.metrics.accuracy), metric(result.auc)}},
+                  .note = "Every row was scored by the weights from before its window was trained."}},
+      .plots = learning_plots({&named, 1}),
+      .footer = fmt::format("{} · {}", result.engine, result.checkpoint_file.string())};
   return report;
 }
 
@@ -46,7 +45,9 @@ ExitCode run_train(const OptionValues& options) {
   const TrainResult result = run_train_job(job, view.observer(), signals.token());
   view.finish(result);
   if (!result.offsets_committed) {
-    progress.note("The broker did not confirm the last offset commit. Nothing is lost: positions are in the checkpoint.");
+    progress.note(
+        "The broker did not confirm the last offset commit. Nothing is lost: positions are in the "
+        "checkpoint.");
   }
   if (!options.text("report").empty()) {
     write_report(options.text("report"), report_of(job, result, view.curve()));

@@ -3,8 +3,9 @@
 
 #include <span>
 
-#include "decode/csv_decoder.h"
 #include "millrace/position.h"
+
+#include "decode/csv_decoder.h"
 #include "window/window_slot.h"
 
 namespace millrace {

@@ -21,11 +21,12 @@ using Clock = std::chrono::steady_clock;
 }  // namespace
 
 EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkpoint,
-                                const std::function<void(const EvaluateTick&)>& observe, std::stop_token stop) {
+                                const std::function<void(const EvaluateTick&)>& observe,
+                                std::stop_token stop) {
   KafkaSource source(job.source);
   PositionLedger positions(source.partitions(), source.starts(), {});
-  const std::unique_ptr<Engine> engine =
-      make_engine("cpu", checkpoint.model.shape, checkpoint.settings.training, kWindowRows, job.engine_threads);
+  const std::unique_ptr<Engine> engine = make_engine(
+      "cpu", checkpoint.model.shape, checkpoint.settings.training, kWindowRows, job.engine_threads);
   engine->restore(checkpoint.model);
 
   const CsvDecoder decoder(job.decoder);
@@ -35,7 +36,8 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
   reading.window_limit = kWindowLimit;
   reading.decode_threads = job.decode_threads;
   reading.slots = kSlots;
-  Assembler assembler(source, decoder, reading, [&](std::size_t bytes) { return engine->allocate_host(bytes); });
+  Assembler assembler(source, decoder, reading,
+                      [&](std::size_t bytes) { return engine->allocate_host(bytes); });
   const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
 
   const Clock::time_point begun = Clock::now();

@@ -12,8 +12,8 @@ constexpr float kPositive = 0.5F;
 
 bool predicts_positive(float logit) { return logit >= 0.0F; }  // probability >= 0.5
 
-// Scores are ordered and summed, so they must be numbers: a network near divergence may give an infinity, which
-// keeps its side, or NaN, which takes none.
+// Scores are ordered and summed, so they must be numbers: a network near divergence may give an infinity,
+// which keeps its side, or NaN, which takes none.
 float ordered_logit(float logit) {
   if (std::isnan(logit)) return 0.0F;
   return std::clamp(logit, std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max());

@@ -1,13 +1,13 @@
 #include "train/train_job.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
-
 #include <span>
 #include <utility>
+#include <xxhash.h>
+
+#include "millrace/errors.h"
 
 #include "engine/engine_choice.h"
-#include "millrace/errors.h"
 #include "state/state_folder.h"
 #include "train/position_ledger.h"
 #include "train/reading.h"
@@ -38,8 +38,8 @@ void require_same_model(const TrainJob& job, const Checkpoint& checkpoint) {
   require(shape.features() == job.shape.features(), "features", std::to_string(shape.features()),
           std::to_string(job.shape.features()));
   require(shape == job.shape, "layers", hidden_layers(shape), hidden_layers(job.shape));
-  require(training.standardize == job.training.standardize, "standardize", training.standardize ? "on" : "off",
-          job.training.standardize ? "on" : "off");
+  require(training.standardize == job.training.standardize, "standardize",
+          training.standardize ? "on" : "off", job.training.standardize ? "on" : "off");
   require(training.seed == job.training.seed, "seed", std::to_string(training.seed),
           std::to_string(job.training.seed));
 }
@@ -64,8 +64,8 @@ Checkpoint open_model(const TrainJob& job, StateFolder& state, const TrainObserv
   if (std::optional<Checkpoint> newest = state.newest()) {
     for (const std::string& sentence : state.fallbacks()) observer.note(sentence);
     require_same_model(job, *newest);
-    observer.note(fmt::format("Going on from checkpoint {} of {}: {} rows in {} windows so far.", newest->sequence,
-                              job.state.string(), newest->lifetime.rows, newest->windows));
+    observer.note(fmt::format("Going on from checkpoint {} of {}: {} rows in {} windows so far.",
+                              newest->sequence, job.state.string(), newest->lifetime.rows, newest->windows));
     return *std::move(newest);
   }
   Checkpoint fresh;
@@ -80,17 +80,18 @@ SourceSettings source_settings(const TrainJob& job, const Checkpoint& checkpoint
   if (settings.group.empty()) settings.group = default_group(job.state);
   const std::size_t slot_bytes = slots * WindowSlot::bytes_needed(job.window_rows, job.shape.features());
   if (slot_bytes > settings.memory_bytes / 2) {
-    throw OptionError(OptionError::Kind::invalid, "--memory-bytes", std::to_string(settings.memory_bytes),
-                      fmt::format("{} windows of {} rows alone take {} bytes, and they may take half of the budget; "
-                                  "raise --memory-bytes or lower --window-rows",
-                                  slots, job.window_rows, slot_bytes));
+    throw OptionError(
+        OptionError::Kind::invalid, "--memory-bytes", std::to_string(settings.memory_bytes),
+        fmt::format("{} windows of {} rows alone take {} bytes, and they may take half of the budget; "
+                    "raise --memory-bytes or lower --window-rows",
+                    slots, job.window_rows, slot_bytes));
   }
   settings.memory_bytes -= slot_bytes;
   return settings;
 }
 
-AssemblerSettings assembler_settings(const TrainJob& job, const KafkaSource& source, std::uint64_t first_window,
-                                     std::size_t slots) {
+AssemblerSettings assembler_settings(const TrainJob& job, const KafkaSource& source,
+                                     std::uint64_t first_window, std::size_t slots) {
   AssemblerSettings settings = reading_from(source, job.stop);
   settings.window_rows = job.window_rows;
   settings.window_limit = job.window_limit;
@@ -133,19 +134,19 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
 
   const CsvDecoder decoder(job.decoder);
   source.start();
-  Assembler assembler(source, decoder,
-                      assembler_settings(job, source, checkpoint.windows, slots),
+  Assembler assembler(source, decoder, assembler_settings(job, source, checkpoint.windows, slots),
                       [&](std::size_t bytes) { return engine->allocate_host(bytes); });
   const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
 
-  Trainer trainer({.assembler = assembler,
-                   .engine = *engine,
-                   .state = state,
-                   .decoder = decoder,
-                   .partitions = source.partitions(),
-                   .positions = positions,
-                   .commit_async = [&](std::span<const CommitOffset> offsets) { source.commit_async(offsets); }},
-                  std::move(checkpoint), job.trainer);
+  Trainer trainer(
+      {.assembler = assembler,
+       .engine = *engine,
+       .state = state,
+       .decoder = decoder,
+       .partitions = source.partitions(),
+       .positions = positions,
+       .commit_async = [&](std::span<const CommitOffset> offsets) { source.commit_async(offsets); }},
+      std::move(checkpoint), job.trainer);
   trainer.run([&](const TrainTick& tick) { observer.window(tick, source.end_offsets()); });
 
   return {.counts = trainer.counts(),

@@ -12,9 +12,10 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/engine.h"
+
 #include "decode/csv_decoder.h"
 #include "kafka/kafka_source.h"
-#include "millrace/engine.h"
 #include "train/trainer.h"
 #include "window/stop_rule.h"
 
@@ -39,7 +40,8 @@ struct TrainJob {
 
 // Called while a job runs, on the thread that runs it.
 struct TrainObserver {
-  std::function<void(std::string_view sentence)> note;  // what a user should know: a fallback, where it goes on
+  std::function<void(std::string_view sentence)>
+      note;  // what a user should know: a fallback, where it goes on
   // After each window; `log_ends` is where each partition's log ends, as last heard.
   std::function<void(const TrainTick& tick, std::span<const std::int64_t> log_ends)> window;
 };
@@ -57,8 +59,10 @@ struct TrainResult {
   bool offsets_committed = true;  // false: the broker had not confirmed them by the deadline; harmless
 };
 
-// Errors: MismatchError if the state was begun with other features, layers, scaling or seed; and those of the parts.
-[[nodiscard]] TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, std::stop_token stop);
+// Errors: MismatchError if the state was begun with other features, layers, scaling or seed; and those of the
+// parts.
+[[nodiscard]] TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer,
+                                        std::stop_token stop);
 
 // The consumer group of a state folder that was given none: the folder's name and a hash of its path.
 [[nodiscard]] std::string default_group(const std::filesystem::path& state);

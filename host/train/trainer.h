@@ -13,6 +13,7 @@
 #include "millrace/decoder.h"
 #include "millrace/engine.h"
 #include "millrace/record.h"
+
 #include "state/checkpoint.h"
 #include "state/state_folder.h"
 #include "train/errors_tolerance.h"
@@ -50,11 +51,10 @@ struct TrainerSettings {
 // Owns nothing but its counters; the parts outlive it. One thread runs it.
 //
 // Invariants: (1) a window moves positions only once the engine is done with it; (2) offsets are committed
-// after the checkpoint that covers them is durable, never before; (3) the end of the stream, a stop, a bad record
-// and a broker's failure all leave a checkpoint of the last finished window; where the engine or the state folder
-// fail, the newest checkpoint on the disk stands.
-// Errors: those of the assembler, the engine and the state folder; BadRecordError before the window that holds the
-// record is trained; NumericalError.
+// after the checkpoint that covers them is durable, never before; (3) the end of the stream, a stop, a bad
+// record and a broker's failure all leave a checkpoint of the last finished window; where the engine or the
+// state folder fail, the newest checkpoint on the disk stands. Errors: those of the assembler, the engine and
+// the state folder; BadRecordError before the window that holds the record is trained; NumericalError.
 class Trainer {
  public:
   struct Parts {
@@ -95,7 +95,7 @@ class Trainer {
   Parts parts_;
   Checkpoint checkpoint_;
   std::filesystem::path checkpoint_file_;  // empty until the first one of this run is written
-  const Lifetime before_;  // the lifetime counts when this run began
+  const Lifetime before_;                  // the lifetime counts when this run began
   const TrainerSettings settings_;
   const Clock::time_point begun_;
   Clock::time_point next_checkpoint_;

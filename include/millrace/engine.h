@@ -1,4 +1,5 @@
-// What turns staged windows into weight updates. Exactly two implementations: CPU (host/engine) and CUDA (cuda).
+// What turns staged windows into weight updates. Exactly two implementations: CPU (host/engine) and CUDA
+// (cuda).
 #pragma once
 
 #include <cstddef>
@@ -14,16 +15,16 @@
 namespace millrace {
 
 // Adam, Kingma and Ba (2015), in the form of Keras: the step size takes the bias correction
-// (α_t = α·sqrt(1 − β2^t) / (1 − β1^t), with β rounded to float32 there and nowhere else, as Keras has it in any
-// precision) and ε is added to sqrt(v), the paper's ε-hat.
+// (α_t = α·sqrt(1 − β2^t) / (1 − β1^t), with β rounded to float32 there and nowhere else, as Keras has it in
+// any precision) and ε is added to sqrt(v), the paper's ε-hat.
 struct TrainingSettings {
-  std::uint32_t epochs = 3;  // passes over each window
-  std::uint32_t batch = 32;  // rows per optimizer update
-  double learning_rate = 1e-3;   // double, because 1 - 0.999F is 1e-5 away from 1 - 0.999
+  std::uint32_t epochs = 3;     // passes over each window
+  std::uint32_t batch = 32;     // rows per optimizer update
+  double learning_rate = 1e-3;  // double, because 1 - 0.999F is 1e-5 away from 1 - 0.999
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-7;
-  std::uint64_t seed = 1;   // of the shuffle and of the first weights
+  std::uint64_t seed = 1;    // of the shuffle and of the first weights
   bool standardize = false;  // scale features by their running moments
 
   bool operator==(const TrainingSettings&) const = default;
@@ -34,15 +35,15 @@ struct WindowOutcome {
   std::uint64_t window = 0;
   std::uint32_t rows = 0;
   // Prequential: by the weights before the window was trained.
-  double loss_sum = 0;                // binary cross-entropy, nats
-  std::uint64_t correct = 0;          // (p >= 0.5) == (label >= 0.5)
-  std::span<const float> logits;      // [rows] in the window's order; valid until the next wait()
-  std::span<const float> labels;      // [rows] likewise
+  double loss_sum = 0;            // binary cross-entropy, nats
+  std::uint64_t correct = 0;      // (p >= 0.5) == (label >= 0.5)
+  std::span<const float> logits;  // [rows] in the window's order; valid until the next wait()
+  std::span<const float> labels;  // [rows] likewise
   // Training, all epochs together; zero if the window was only scored.
   double training_loss_sum = 0;
-  std::uint64_t trained_rows = 0;      // rows × epochs, less those of skipped steps
-  std::uint64_t steps = 0;             // updates made
-  std::uint64_t skipped_steps = 0;     // updates dropped because loss or gradient was not finite
+  std::uint64_t trained_rows = 0;   // rows × epochs, less those of skipped steps
+  std::uint64_t steps = 0;          // updates made
+  std::uint64_t skipped_steps = 0;  // updates dropped because loss or gradient was not finite
 };
 
 // Host memory that the engine can stage from (pinned, where there is a GPU), aligned to 64 bytes.
@@ -59,9 +60,9 @@ using HostBuffer = std::unique_ptr<std::byte[], HostBufferDeleter>;
 //   engine.stage(w1); engine.score(); engine.train();   // its copy overlaps w0's training
 //   engine.wait();                                       // w0's outcome: its slot may be filled again
 //
-// Invariants: (1) the memory behind a WindowView stays untouched from stage to the matching wait; (2) rows are
-// shuffled by Philox keyed by (seed, window, epoch) (philox.h), the same on every engine; (3) the same windows
-// from the same state give the same bits; (4) a non-finite loss or gradient never reaches the state;
+// Invariants: (1) the memory behind a WindowView stays untouched from stage to the matching wait; (2) rows
+// are shuffled by Philox keyed by (seed, window, epoch) (philox.h), the same on every engine; (3) the same
+// windows from the same state give the same bits; (4) a non-finite loss or gradient never reaches the state;
 // (5) scoring uses the weights and the standardizer from before the window; training uses the standardizer
 // with the window taken in; (6) a missing value (NaN) counts as its feature's running mean.
 // One thread calls everything. Errors: DeviceError.

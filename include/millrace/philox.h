@@ -48,8 +48,10 @@ MILLRACE_HOST_DEVICE constexpr std::uint32_t in_stream(PhiloxStream stream, std:
 // unique, so every sort gives the same permutation.
 MILLRACE_HOST_DEVICE constexpr std::uint64_t shuffle_key(std::uint64_t seed, std::uint64_t window,
                                                          std::uint32_t epoch, std::uint32_t row) {
-  const PhiloxBlock random = philox4x32_10(
-      {{row / 4, in_stream(PhiloxStream::shuffle, epoch), static_cast<std::uint32_t>(window), static_cast<std::uint32_t>(window >> 32)}}, seed);
+  const PhiloxBlock random =
+      philox4x32_10({{row / 4, in_stream(PhiloxStream::shuffle, epoch), static_cast<std::uint32_t>(window),
+                      static_cast<std::uint32_t>(window >> 32)}},
+                    seed);
   return std::uint64_t{random.word[row % 4]} << 32 | row;
 }
 

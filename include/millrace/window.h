@@ -14,14 +14,14 @@ namespace millrace {
 
 // Why a record gave no row. Closed: every decoder reports one of these.
 enum class BadRecordReason : std::uint8_t {
-  tombstone,         // null value; counted, never an error
-  column_count,      // too few or too many fields
-  not_a_number,      // a field that is neither a number nor a missing value
-  not_finite,        // a number beyond float32's range, or an infinity
-  label_missing,     // null or empty key, absent header or field
-  label_invalid,     // not a number, or outside [0, 1]
-  malformed,         // not of the format at all: broken quotes, invalid UTF-8
-  too_large,         // larger than the settings allow
+  tombstone,      // null value; counted, never an error
+  column_count,   // too few or too many fields
+  not_a_number,   // a field that is neither a number nor a missing value
+  not_finite,     // a number beyond float32's range, or an infinity
+  label_missing,  // null or empty key, absent header or field
+  label_invalid,  // not a number, or outside [0, 1]
+  malformed,      // not of the format at all: broken quotes, invalid UTF-8
+  too_large,      // larger than the settings allow
 };
 inline constexpr std::size_t kBadRecordReasons = 8;
 

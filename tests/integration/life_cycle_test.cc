@@ -38,7 +38,8 @@ class LifeCycle : public KafkaTest {
 
   // The command line under test, the same for every start.
   [[nodiscard]] Words stoppable() const {
-    return train_for_ever(topic_, {"--standardize", "--window-rows", "256", "--window-ms", "200", "--checkpoint-ms", "200"});
+    return train_for_ever(
+        topic_, {"--standardize", "--window-rows", "256", "--window-ms", "200", "--checkpoint-ms", "200"});
   }
 };
 

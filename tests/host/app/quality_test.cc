@@ -17,7 +17,8 @@ constexpr double kTestShare = 0.4;
 
 // The rows of one part of `millrace produce --split-seed SEED`, in the order in which they are sent.
 std::vector<std::uint32_t> part(std::uint64_t seed, std::uint32_t rows, SplitPart part) {
-  const std::vector<std::uint64_t> order = split_rows(rows, {.seed = seed, .test_share = kTestShare, .part = part});
+  const std::vector<std::uint64_t> order =
+      split_rows(rows, {.seed = seed, .test_share = kTestShare, .part = part});
   return {order.begin(), order.end()};
 }
 
@@ -52,16 +53,17 @@ double test_accuracy(const test::BreastCancerRows& data, std::uint64_t seed, boo
 double median_accuracy(std::uint64_t splits, bool standardize) {
   const test::BreastCancerRows data = test::read_breast_cancer_rows();
   std::vector<double> accuracies;
-  for (std::uint64_t seed = 1; seed <= splits; ++seed) accuracies.push_back(test_accuracy(data, seed, standardize));
+  for (std::uint64_t seed = 1; seed <= splits; ++seed)
+    accuracies.push_back(test_accuracy(data, seed, standardize));
   std::ranges::sort(accuracies);
   const double median = (accuracies[(splits - 1) / 2] + accuracies[splits / 2]) / 2;
-  std::printf("test accuracy over %u splits: median %.4f, from %.4f to %.4f\n", static_cast<unsigned>(splits), median,
-              accuracies.front(), accuracies.back());
+  std::printf("test accuracy over %u splits: median %.4f, from %.4f to %.4f\n", static_cast<unsigned>(splits),
+              median, accuracies.front(), accuracies.back());
   return median;
 }
 
-// Twenty splits, as the article's counterpart was measured; a median of so few moves by a test row or two (0.0036
-// each) with the choice of splits, so four hundred say the same with more weight.
+// Twenty splits, as the article's counterpart was measured; a median of so few moves by a test row or two
+// (0.0036 each) with the choice of splits, so four hundred say the same with more weight.
 class Quality : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(Quality, OfRawFeaturesIsThatOfTheArticle) {

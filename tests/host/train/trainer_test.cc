@@ -226,7 +226,9 @@ TEST(Trainer, ATopicThatFallsQuietIsCheckpointedInTime) {
                                   .stop = {.when = StopRule::When::never},
                                   .checkpoint_every = std::chrono::milliseconds{20}});
   std::jthread watcher([&](const std::stop_token& gave_up) {
-    const auto saved = [&] { return read_newest_checkpoint(folder.path()).value_or(Checkpoint{}).lifetime.rows; };
+    const auto saved = [&] {
+      return read_newest_checkpoint(folder.path()).value_or(Checkpoint{}).lifetime.rows;
+    };
     while (saved() < kWindowRows && !gave_up.stop_requested()) std::this_thread::yield();
     run.assembler().request_stop();
   });
