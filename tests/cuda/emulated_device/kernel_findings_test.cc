@@ -1,9 +1,9 @@
-// Each mistake inside a kernel that the emulated device promises to find is planted once and found, under every seed.
+// Each mistake inside a kernel that the emulated device promises to find is planted once and found, under
+// every seed.
 
-#include <gtest/gtest.h>
-
-#include <algorithm>
 #include <cstdint>
+#include <gtest/gtest.h>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -42,12 +42,14 @@ struct Planted {
   const char* kernel;
 };
 
+void PrintTo(const Planted& planted, std::ostream* out) { *out << planted.name; }
+
 class KernelFindings : public testing::TestWithParam<Planted> {};
 
 TEST_P(KernelFindings, NameTheMistakeAndTheKernelUnderEverySeed) {
   for (std::uint64_t seed = 1; seed <= kSeeds && !HasFailure(); ++seed) {
     const Failure failure = failure_of(GetParam().plant, seed);
-    EXPECT_EQ(failure.kind, GetParam().kind) << failure.sentence();
+    EXPECT_EQ(name_of(failure.kind), name_of(GetParam().kind)) << failure.sentence();
     EXPECT_EQ(failure.work, "millrace::planted::" + std::string(GetParam().kernel)) << failure.sentence();
   }
 }
@@ -57,7 +59,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Planted{"LeavesBeforeTheBarrier", planted::leaves_before_the_barrier, Kind::divergent_barrier,
                 "leaves_early_kernel"},
-        Planted{"WaitsAtTwoBarriers", planted::waits_at_two_barriers, Kind::divergent_barrier, "two_barriers_kernel"},
+        Planted{"WaitsAtTwoBarriers", planted::waits_at_two_barriers, Kind::divergent_barrier,
+                "two_barriers_kernel"},
         Planted{"SkipsAShuffle", planted::skips_a_shuffle, Kind::divergent_barrier, "skipped_shuffle_kernel"},
         Planted{"ShufflesFromOutsideItsMask", planted::shuffles_from_outside_its_mask, Kind::absent_lane,
                 "outside_mask_kernel"},
@@ -74,22 +77,24 @@ INSTANTIATE_TEST_SUITE_P(
                 "write_then_read_kernel"},
         Planted{"ForgetsTheBarrierAfterARead", planted::forgets_the_barrier_after_a_read, Kind::shared_race,
                 "read_then_write_kernel"},
-        Planted{"ForgetsTheWarpBarrier", planted::forgets_the_warp_barrier, Kind::shared_race, "warp_race_kernel"},
+        Planted{"ForgetsTheWarpBarrier", planted::forgets_the_warp_barrier, Kind::shared_race,
+                "warp_race_kernel"},
         Planted{"WritesOneAddressTwice", planted::writes_one_address_twice, Kind::shared_race,
                 "same_address_kernel"},
         Planted{"ReadsAnotherBlockTooEarly", planted::reads_another_block_too_early, Kind::use_after_free,
                 "early_remote_kernel"},
-        Planted{"LeavesWhileAnotherBlockReads", planted::leaves_while_another_block_reads, Kind::use_after_free,
-                "left_remote_kernel"},
-        Planted{"WritesAnotherBlockWithoutBarrier", planted::writes_another_block_without_barrier, Kind::shared_race,
-                "remote_write_kernel"},
-        Planted{"ReadsACopyTooEarly", planted::reads_a_copy_too_early, Kind::never_written, "early_copy_kernel"},
-        Planted{"ReadsAnothersCopyWithoutBarrier", planted::reads_anothers_copy_without_barrier, Kind::shared_race,
-                "others_copy_kernel"},
+        Planted{"LeavesWhileAnotherBlockReads", planted::leaves_while_another_block_reads,
+                Kind::use_after_free, "left_remote_kernel"},
+        Planted{"WritesAnotherBlockWithoutBarrier", planted::writes_another_block_without_barrier,
+                Kind::shared_race, "remote_write_kernel"},
+        Planted{"ReadsACopyTooEarly", planted::reads_a_copy_too_early, Kind::never_written,
+                "early_copy_kernel"},
+        Planted{"ReadsAnothersCopyWithoutBarrier", planted::reads_anothers_copy_without_barrier,
+                Kind::shared_race, "others_copy_kernel"},
         Planted{"AsksForTooMuchShared", planted::asks_for_too_much_shared, Kind::too_much_shared,
                 "too_much_shared_kernel"},
         Planted{"Traps", planted::traps, Kind::trapped, "trapping_kernel"}),
-    [](const testing::TestParamInfo<Planted>& info) { return info.param.name; });
+    [](const testing::TestParamInfo<Planted>& of) { return of.param.name; });
 
 TEST(KernelFinding, NamesBlockAndThread) {
   const Failure failure = failure_of(planted::writes_past_the_end, 1);

@@ -1,10 +1,9 @@
-#include "planted_kernels.h"
-
 #include "cuda/device/async_copy.h"
 #include "cuda/device/block.h"
 #include "cuda/device/cluster.h"
 #include "cuda/device/launch.h"
 #include "cuda/device/warp.h"
+#include "planted_kernels.h"
 
 namespace millrace::planted {
 
@@ -146,6 +145,8 @@ __global__ void early_copy_kernel(float* memory) {
 
 __global__ void others_copy_kernel(float* memory) {
   auto& row = block_shared<Row>();
+  row.of[me()] = 0;
+  block_barrier();
   millrace::cuda::copy_async<4>(&row.of[me()], memory + kThreads + me());
   copy_commit();
   copy_wait<0>();
@@ -153,14 +154,16 @@ __global__ void others_copy_kernel(float* memory) {
 }
 
 __global__ void too_much_shared_kernel(float* memory) {
-  memory[0] = block_shared<HalfTheLimit>().of == block_shared<OtherHalf>().of ? 1.0F : 0.0F;
+  block_shared<HalfTheLimit>().of[0] = 1;
+  block_shared<OtherHalf>().of[0] = 1;
+  memory[0] = 1;
 }
 
 __global__ void trapping_kernel(float*) {
   if (me() == 3) trap();
 }
 
-// nvcc refuses this one, so only the emulated twin shows it.
+// nvcc refuses this one, so this file is for the emulated device alone.
 void asks_for_too_much_shared(std::span<float> memory, cudaStream_t stream) {
   launch<too_much_shared_kernel>({.grid = 1, .block = 1}, stream, memory.data());
 }
@@ -187,7 +190,8 @@ void reads_past_shared(std::span<float> memory, cudaStream_t stream) {
   launch<past_shared_kernel>({.grid = 1, .block = kThreads}, stream, memory.data());
 }
 void reads_past_dynamic(std::span<float> memory, cudaStream_t stream) {
-  launch<past_dynamic_kernel>({.grid = 1, .block = kThreads, .dynamic_bytes = sizeof(Row)}, stream, memory.data());
+  launch<past_dynamic_kernel>({.grid = 1, .block = kThreads, .dynamic_bytes = sizeof(Row)}, stream,
+                              memory.data());
 }
 void reads_a_host_variable(std::span<float> memory, cudaStream_t stream) {
   static const auto* on_the_heap = new float(1);

@@ -2,28 +2,29 @@
 #pragma once
 
 #include <cuda_runtime_api.h>
-
 #include <span>
 
 namespace millrace::planted {
 
-using Plant = void (*)(std::span<float> memory, cudaStream_t stream);  // 256 floats of device memory, all written
+using Plant = void (*)(std::span<float> memory,
+                       cudaStream_t stream);  // 256 floats of device memory, all written
 
 inline constexpr unsigned kThreads = 64;
 
-void leaves_before_the_barrier(std::span<float> memory, cudaStream_t stream);      // thread 5 of block 1
-void waits_at_two_barriers(std::span<float> memory, cudaStream_t stream);          // odd warps at another one
-void skips_a_shuffle(std::span<float> memory, cudaStream_t stream);                // lane 7
+void leaves_before_the_barrier(std::span<float> memory, cudaStream_t stream);  // thread 5 of block 1
+void waits_at_two_barriers(std::span<float> memory, cudaStream_t stream);      // odd warps at another one
+void skips_a_shuffle(std::span<float> memory, cudaStream_t stream);            // lane 7
 void shuffles_from_outside_its_mask(std::span<float> memory, cudaStream_t stream);
-void skips_the_cluster_barrier(std::span<float> memory, cudaStream_t stream);      // the block of rank 1
-void writes_past_the_end(std::span<float> memory, cudaStream_t stream);            // thread 63 of block 3
+void skips_the_cluster_barrier(std::span<float> memory, cudaStream_t stream);  // the block of rank 1
+void writes_past_the_end(std::span<float> memory, cudaStream_t stream);        // thread 63 of block 3
 void reads_past_shared(std::span<float> memory, cudaStream_t stream);
 void reads_past_dynamic(std::span<float> memory, cudaStream_t stream);
 void reads_a_host_variable(std::span<float> memory, cudaStream_t stream);
 void reads_misaligned(std::span<float> memory, cudaStream_t stream);
 void reads_unwritten_shared(std::span<float> memory, cudaStream_t stream);
 void forgets_the_barrier_after_a_write(std::span<float> memory, cudaStream_t stream);
-void forgets_the_barrier_after_a_read(std::span<float> memory, cudaStream_t stream);  // early readers, late writer
+void forgets_the_barrier_after_a_read(std::span<float> memory,
+                                      cudaStream_t stream);  // early readers, late writer
 void forgets_the_warp_barrier(std::span<float> memory, cudaStream_t stream);
 void writes_one_address_twice(std::span<float> memory, cudaStream_t stream);
 void reads_another_block_too_early(std::span<float> memory, cudaStream_t stream);

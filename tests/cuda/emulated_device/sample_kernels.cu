@@ -1,5 +1,3 @@
-#include "sample_kernels.h"
-
 #include "cuda/device/async_copy.h"
 #include "cuda/device/atomic.h"
 #include "cuda/device/block.h"
@@ -7,6 +5,7 @@
 #include "cuda/device/launch.h"
 #include "cuda/device/math.h"
 #include "cuda/device/warp.h"
+#include "sample_kernels.h"
 
 namespace millrace::samples {
 
@@ -55,7 +54,8 @@ __global__ void MILLRACE_LAUNCH_BOUNDS(kSumThreads)
     sum_by_cluster(const float* values, unsigned count, float* result) {
   auto& part = block_shared<ClusterPart>();
   float sum = 0;
-  for (unsigned i = cluster_rank() * kSumThreads + thread_index().x; i < count; i += kSumThreads * cluster_size()) {
+  for (unsigned i = cluster_rank() * kSumThreads + thread_index().x; i < count;
+       i += kSumThreads * cluster_size()) {
     sum += values[i];
   }
   sum = block_sum(sum);
@@ -114,7 +114,8 @@ unsigned blocks_for(std::size_t count) {
 
 }  // namespace
 
-void sum_rows_async(std::span<const float> values, std::size_t columns, std::span<float> sums, cudaStream_t stream) {
+void sum_rows_async(std::span<const float> values, std::size_t columns, std::span<float> sums,
+                    cudaStream_t stream) {
   launch<sum_rows>({.grid = static_cast<unsigned>(sums.size()), .block = kSumThreads}, stream, values.data(),
                    static_cast<unsigned>(columns), sums.data());
 }
@@ -124,14 +125,15 @@ void sum_by_cluster_async(std::span<const float> values, std::span<float> sum, c
                          values.data(), static_cast<unsigned>(values.size()), sum.data());
 }
 
-void scale_async(std::span<const float> from, float factor, float addend, std::span<float> to, cudaStream_t stream) {
+void scale_async(std::span<const float> from, float factor, float addend, std::span<float> to,
+                 cudaStream_t stream) {
   launch<scale>({.grid = blocks_for(to.size()), .block = kScaleThreads}, stream, from.data(), factor, addend,
                 to.data(), static_cast<unsigned>(to.size()));
 }
 
 void reverse_tiles_async(std::span<const float> from, std::span<float> to, cudaStream_t stream) {
-  launch<reverse_tiles>({.grid = 1, .block = kTile, .dynamic_bytes = 2 * kTile * sizeof(float)}, stream, from.data(),
-                        to.data(), static_cast<unsigned>(to.size() / kTile));
+  launch<reverse_tiles>({.grid = 1, .block = kTile, .dynamic_bytes = 2 * kTile * sizeof(float)}, stream,
+                        from.data(), to.data(), static_cast<unsigned>(to.size() / kTile));
 }
 
 void count_positive_async(std::span<const float> values, std::span<unsigned> count, cudaStream_t stream) {

@@ -2,11 +2,10 @@
 
 #include "sample_kernels.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <gtest/gtest.h>
 #include <numeric>
 #include <vector>
 
@@ -21,7 +20,9 @@ namespace {
 
 constexpr std::uint64_t kSeeds = 200;
 
-emulated::Settings settings_of(std::uint64_t seed) { return {.seed = seed, .check_accesses = MILLRACE_CHECK_ACCESSES}; }
+emulated::Settings settings_of(std::uint64_t seed) {
+  return {.seed = seed, .check_accesses = MILLRACE_CHECK_ACCESSES};
+}
 
 // Whole numbers, so that sums are exact in any order.
 template <class T>
@@ -89,7 +90,8 @@ TEST(SampleKernels, ReverseTilesThatAreCopiedAsynchronously) {
     stream.synchronize();
     for (std::size_t begin = 0; begin < host.size(); begin += samples::kTile) {
       const auto tile = host.view().subspan(begin, samples::kTile);
-      EXPECT_TRUE(std::equal(tile.rbegin(), tile.rend(), result.view().begin() + static_cast<std::ptrdiff_t>(begin)));
+      EXPECT_TRUE(
+          std::equal(tile.rbegin(), tile.rend(), result.view().begin() + static_cast<std::ptrdiff_t>(begin)));
     }
   });
 }

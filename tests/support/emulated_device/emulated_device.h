@@ -1,17 +1,16 @@
-// A CUDA device made of software, so that CUDA code is tested where no GPU is. The CUDA runtime calls of the program
-// under test are this library's; kernels run thread by thread on the host (docs/emulated-device.md).
+// A CUDA device made of software, so that CUDA code is tested where no GPU is. The CUDA runtime calls of the
+// program under test are this library's; kernels run thread by thread on the host (docs/emulated-device.md).
 //
 // Invariants: (1) at most one EmulatedDevice exists at a time; without one, every runtime call says
-// cudaErrorInsufficientDriver, as on a machine without a driver; (2) the seed alone decides in which of the allowed
-// orders work runs; (3) a failure that nobody took fails the running GoogleTest test when the device goes; (4) after a
-// kernel failed the device is lost, and every call says so, as on a real one.
-// Runtime calls may come from any thread, one after the other; the owner is used by one thread.
+// cudaErrorInsufficientDriver, as on a machine without a driver; (2) the seed alone decides in which of the
+// allowed orders work runs; (3) a failure that nobody took fails the running GoogleTest test when the device
+// goes; (4) after a kernel failed the device is lost, and every call says so, as on a real one. Runtime calls
+// may come from any thread, one after the other; the owner is used by one thread.
 #pragma once
-
-#include <cuda_runtime_api.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <cuda_runtime_api.h>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,13 +20,13 @@ namespace millrace::emulated {
 
 struct Failure {
   enum class Kind {
-    divergent_barrier,   // threads that should meet wait in different places, or have ended
-    absent_lane,         // a shuffle read a lane that takes no part
-    out_of_bounds,       // an address outside every object that the thread may touch
+    divergent_barrier,  // threads that should meet wait in different places, or have ended
+    absent_lane,        // a shuffle read a lane that takes no part
+    out_of_bounds,      // an address outside every object that the thread may touch
     misaligned,
-    never_written,       // a read of memory that nothing wrote
-    shared_race,         // two threads, one shared address, one of them writing, no barrier between
-    stream_race,         // the same between works of different streams that no event orders (global memory)
+    never_written,  // a read of memory that nothing wrote
+    shared_race,    // two threads, one shared address, one of them writing, no barrier between
+    stream_race,    // the same between works of different streams that no event orders (global memory)
     use_after_free,
     unpinned_copy,       // an asynchronous copy from or to memory that is not pinned
     host_buffer_reused,  // the host changed a pinned buffer before its copy ended
@@ -47,19 +46,20 @@ struct Failure {
 };
 
 std::string_view name_of(Failure::Kind kind);
+std::string name_of(const uint3& place);  // "(1,0,0)"
 
 struct Settings {
   std::uint64_t seed = 1;
-  // Observe every access of kernels compiled with -fsanitize=thread. Kernels compiled without it must not run then:
-  // what they write would count as never written.
+  // Observe every access of kernels compiled with -fsanitize=thread. Kernels compiled without it must not run
+  // then: what they write would count as never written.
   bool check_accesses = false;
   std::size_t memory_bytes = std::size_t{1} << 30;
   int compute_capability = 90;  // major * 10 + minor
 };
 
 struct Counters {
-  std::uint64_t calls = 0;        // runtime calls of all kinds
-  std::uint64_t allocations = 0;  // of device and of pinned memory
+  std::uint64_t calls = 0;          // runtime calls of all kinds
+  std::uint64_t allocations = 0;    // of device and of pinned memory
   std::uint64_t synchronizing = 0;  // calls that may block the host
   std::uint64_t launches = 0;       // kernels, copies, fills and graphs handed to a stream or to a capture
   std::uint64_t kernels_run = 0;    // those inside graphs included
@@ -79,8 +79,8 @@ class EmulatedDevice {
   // What went wrong so far; the caller answers for it from here on.
   [[nodiscard]] std::vector<Failure> take_failures();
 
-  // The `nth` call from now (1: the next) of this name, "cudaMallocAsync" say, or of any name if empty, does nothing
-  // and returns `error`.
+  // The `nth` call from now (1: the next) of this name, "cudaMallocAsync" say, or of any name if empty, does
+  // nothing and returns `error`.
   void fail_call(std::string_view name, std::uint64_t nth, cudaError_t error);
 
   [[nodiscard]] Counters counters() const;

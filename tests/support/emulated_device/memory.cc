@@ -1,21 +1,21 @@
 #include "support/emulated_device/memory.h"
 
-#include <sys/mman.h>
-
 #include <cstring>
 #include <new>
+#include <sys/mman.h>
 #include <utility>
 
 namespace millrace::emulated {
 namespace {
 
-constexpr std::size_t kArenaBytes = std::size_t{8} << 30;  // of addresses; only what is touched takes memory
+constexpr std::size_t kArenaBytes = std::size_t{4} << 30;  // of addresses; only what is touched takes memory
 constexpr std::size_t kAlignment = 256;
 constexpr std::size_t kGap = 64 * 1024;
 constexpr int kPoison = 0xff;  // NaN as float32 and as bfloat16
 
 void* reserve(std::size_t bytes) {
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   return memory;
 }
@@ -99,8 +99,9 @@ std::string Memory::describe(const void* address, const Allocation& allocation) 
 std::optional<Problem> Memory::reach(const void* address, std::size_t bytes) const {
   if (const Allocation* allocation = holding(address, bytes)) {
     if (allocation->live) return std::nullopt;
-    return Problem{Failure::Kind::use_after_free,
-                   describe(address, *allocation) + (allocation->freed ? " is freed" : " is not allocated yet")};
+    return Problem{
+        Failure::Kind::use_after_free,
+        describe(address, *allocation) + (allocation->freed ? " is freed" : " is not allocated yet")};
   }
   std::string detail = std::to_string(bytes) + " bytes";
   const auto next = allocations_.upper_bound(static_cast<const std::byte*>(address));
@@ -118,8 +119,9 @@ bool Memory::ordered(std::uint32_t earlier, std::uint32_t now) const {
 
 Problem Memory::race(std::uint32_t earlier, const char* did, const char* does, std::size_t offset) const {
   const std::byte* address = arena_ + offset;
-  return {Failure::Kind::stream_race, std::string(does) + " " + describe(address, *holding(address, 1)) + ", which " +
-                                          works_[earlier].name + " " + did + ", and nothing orders the two"};
+  return {Failure::Kind::stream_race, std::string(does) + " " + describe(address, *holding(address, 1)) +
+                                          ", which " + works_[earlier].name + " " + did +
+                                          ", and nothing orders the two"};
 }
 
 std::optional<Problem> Memory::order_one(std::size_t offset, Access access, std::uint32_t work) {
@@ -151,7 +153,8 @@ std::optional<Problem> Memory::order_one(std::size_t offset, Access access, std:
   return std::nullopt;
 }
 
-std::optional<Problem> Memory::touch(const void* address, std::size_t bytes, Access access, std::uint32_t work) {
+std::optional<Problem> Memory::touch(const void* address, std::size_t bytes, Access access,
+                                     std::uint32_t work) {
   if (auto problem = reach(address, bytes)) return problem;
   const auto begin = static_cast<std::size_t>(static_cast<const std::byte*>(address) - arena_);
   if (access != Access::write && std::memchr(written_ + begin, 0, bytes) != nullptr) {

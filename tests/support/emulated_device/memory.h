@@ -1,6 +1,6 @@
-// Device memory and pinned host memory, with a shadow that knows of every byte whether it was written, and by which
-// work it was last touched. Addresses are never used twice, and lie far enough apart that an index out of range hits
-// nothing.
+// Device memory and pinned host memory, with a shadow that knows of every byte whether it was written, and by
+// which work it was last touched. Addresses are never used twice, and lie far enough apart that an index out
+// of range hits nothing.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ struct Allocation {
   std::byte* begin;
   std::size_t bytes;
   MemoryKind kind;
-  int number;         // in the order of allocation, for messages
-  bool live = true;   // false before a stream-ordered allocation happened, and after its release
+  int number;        // in the order of allocation, for messages
+  bool live = true;  // false before a stream-ordered allocation happened, and after its release
   bool freed = false;
 };
 
@@ -53,7 +53,8 @@ class Memory {
 
   // Whether the range may be touched: bounds and lifetime.
   [[nodiscard]] std::optional<Problem> reach(const void* address, std::size_t bytes) const;
-  // reach, then: is what is read written, and are all earlier accesses ordered before this work? Takes it down.
+  // reach, then: is what is read written, and are all earlier accesses ordered before this work? Takes it
+  // down.
   [[nodiscard]] std::optional<Problem> touch(const void* address, std::size_t bytes, Access access,
                                              std::uint32_t work);
   // What a copy does to the shadow: the target is as written as the source was.
@@ -76,7 +77,8 @@ class Memory {
 
   [[nodiscard]] std::optional<Problem> order_one(std::size_t offset, Access access, std::uint32_t work);
   [[nodiscard]] bool ordered(std::uint32_t earlier, std::uint32_t now) const;
-  [[nodiscard]] Problem race(std::uint32_t earlier, const char* did, const char* does, std::size_t offset) const;
+  [[nodiscard]] Problem race(std::uint32_t earlier, const char* did, const char* does,
+                             std::size_t offset) const;
   [[nodiscard]] std::string describe(const void* address, const Allocation& allocation) const;
 
   const std::size_t device_bytes_;
@@ -89,7 +91,7 @@ class Memory {
   int numbers_ = 0;
   std::map<const std::byte*, Allocation> allocations_;  // by begin; freed ones stay
   mutable const Allocation* last_found_ = nullptr;
-  std::vector<WorkOrder> works_;  // [0] is nobody
+  std::vector<WorkOrder> works_;                                              // [0] is nobody
   std::unordered_map<std::size_t, std::vector<std::uint32_t>> more_readers_;  // by offset
 };
 

@@ -1,5 +1,6 @@
-// Which piece of work happens before which, as events, streams, graphs and the waiting host order it. Kept for every
-// piece of work that ran, so that memory can ask whether two accesses were ordered or only happened to be.
+// Which piece of work happens before which, as events, streams, graphs and the waiting host order it. Kept
+// for every piece of work that ran, so that memory can ask whether two accesses were ordered or only happened
+// to be.
 #pragma once
 
 #include <algorithm>
