@@ -1,6 +1,7 @@
 #include "train/train_job.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <span>
 #include <utility>
 #include <xxhash.h>
@@ -40,6 +41,15 @@ void require_same_model(const TrainJob& job, const Checkpoint& checkpoint) {
   require(shape == job.shape, "layers", hidden_layers(shape), hidden_layers(job.shape));
   require(training.standardize == job.training.standardize, "standardize",
           training.standardize ? "on" : "off", job.training.standardize ? "on" : "off");
+  const StreamSettings& stream = checkpoint.settings;
+  const auto listed = [](const std::vector<std::string>& names) {
+    return names.empty() ? std::string("unnamed") : fmt::format("{}", fmt::join(names, ","));
+  };
+  require(stream.feature_names == job.decoder.feature_names, "features", listed(stream.feature_names),
+          listed(job.decoder.feature_names));
+  // Named features are found wherever they stand; unnamed ones are what the columns make them.
+  require(!stream.feature_names.empty() || stream.columns == job.decoder.columns, "columns",
+          listed(stream.columns), listed(job.decoder.columns));
   require(training.seed == job.training.seed, "seed", std::to_string(training.seed),
           std::to_string(job.training.seed));
 }
@@ -112,6 +122,7 @@ std::string default_group(const std::filesystem::path& state) {
 }
 
 TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, std::stop_token stop) {
+  const CsvDecoder decoder(job.decoder);  // first: what does not fit together leaves no state behind
   StateFolder state = StateFolder::open(job.state);
   state.set_keep(job.keep);
   Checkpoint checkpoint = open_model(job, state, observer);
@@ -132,7 +143,6 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   // Where reading began is part of the state before the first window is: a restart must begin there too.
   if (begins_now) state.save(checkpoint);
 
-  const CsvDecoder decoder(job.decoder);
   source.start();
   Assembler assembler(source, decoder, assembler_settings(job, source, checkpoint.windows, slots),
                       [&](std::size_t bytes) { return engine->allocate_host(bytes); });

@@ -59,8 +59,8 @@ struct TrainResult {
   bool offsets_committed = true;  // false: the broker had not confirmed them by the deadline; harmless
 };
 
-// Errors: MismatchError if the state was begun with other features, layers, scaling or seed; and those of the
-// parts.
+// Errors: MismatchError if the state was begun with other features, layers, scaling or seed; OptionError
+// where columns and features, or windows and memory, do not fit together; and those of the parts.
 [[nodiscard]] TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer,
                                         std::stop_token stop);
 

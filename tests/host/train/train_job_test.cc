@@ -1,0 +1,121 @@
+// What a run refuses before it asks any broker: there is none here.
+#include "train/train_job.h"
+
+#include <gtest/gtest.h>
+
+#include "millrace/errors.h"
+
+#include "state/state_folder.h"
+#include "support/temp_dir.h"
+
+namespace millrace {
+namespace {
+
+TrainJob job_over(const std::filesystem::path& state) {
+  TrainJob job;
+  job.source.client = {.brokers = "127.0.0.1:1", .timeout = std::chrono::milliseconds{10}};
+  job.source.topics = {"clicks"};
+  job.decoder = {.features = 2, .feature_names = {}, .columns = {"a", "b"}};
+  job.shape = {{2, 4, 1}};
+  job.state = state;
+  return job;
+}
+
+// A state as job_over's first run would leave it.
+void begin_state(const std::filesystem::path& folder) {
+  const TrainJob job = job_over(folder);
+  Checkpoint checkpoint;
+  checkpoint.model = initial_model_state(job.shape, job.training.seed);
+  checkpoint.settings.features = 2;
+  checkpoint.settings.columns = job.decoder.columns;
+  checkpoint.settings.training = job.training;
+  StateFolder::open(folder).save(checkpoint);
+}
+
+void run(const TrainJob& job) {
+  const TrainObserver deaf{.note = [](std::string_view) {},
+                           .window = [](const TrainTick&, std::span<const std::int64_t>) {}};
+  static_cast<void>(run_train_job(job, deaf, {}));
+}
+
+std::string refused_setting(const TrainJob& job) {
+  try {
+    run(job);
+  } catch (const MismatchError& error) {
+    return error.setting;
+  } catch (const KafkaError&) {
+    return "nothing";  // it went as far as the broker
+  }
+  return "no error";
+}
+
+class ResumingTrainJob : public testing::Test {
+ protected:
+  ResumingTrainJob() { begin_state(folder_.path()); }
+  const support::TempDir folder_;
+  TrainJob job_ = job_over(folder_.path());
+};
+
+TEST_F(ResumingTrainJob, GoesOnWithTheSameCommandLine) { EXPECT_EQ(refused_setting(job_), "nothing"); }
+
+TEST_F(ResumingTrainJob, MayChangeHowItTrains) {
+  job_.training.epochs = 9;
+  job_.training.batch = 8;
+  job_.training.learning_rate = 0.1;
+  job_.window_rows = 77;
+  EXPECT_EQ(refused_setting(job_), "nothing");
+}
+
+TEST_F(ResumingTrainJob, RefusesOtherLayers) {
+  job_.shape = {{2, 5, 1}};
+  EXPECT_EQ(refused_setting(job_), "layers");
+}
+
+TEST_F(ResumingTrainJob, RefusesAnotherNumberOfFeatures) {
+  job_.decoder = {.features = 3, .columns = {"a", "b", "c"}};
+  job_.shape = {{3, 4, 1}};
+  EXPECT_EQ(refused_setting(job_), "features");
+}
+
+TEST_F(ResumingTrainJob, RefusesUnnamedFeaturesInAnotherOrder) {
+  job_.decoder.columns = {"b", "a"};
+  EXPECT_EQ(refused_setting(job_), "columns");
+}
+
+TEST_F(ResumingTrainJob, RefusesNamesWhereThereWereNone) {
+  job_.decoder.feature_names = {"b", "a"};
+  EXPECT_EQ(refused_setting(job_), "features");
+}
+
+TEST_F(ResumingTrainJob, RefusesAnotherScalingAndAnotherSeed) {
+  job_.training.standardize = true;
+  EXPECT_EQ(refused_setting(job_), "standardize");
+  job_.training.standardize = false;
+  job_.training.seed = 2;
+  EXPECT_EQ(refused_setting(job_), "seed");
+}
+
+TEST(TrainJob, LeavesNoStateBehindWhereColumnsAndFeaturesDoNotFit) {
+  const support::TempDir folder;
+  TrainJob job = job_over(folder / "state");
+  job.decoder.features = 5;
+  EXPECT_THROW(run(job), OptionError);
+  EXPECT_FALSE(std::filesystem::exists(job.state));
+}
+
+TEST(TrainJob, RefusesWindowsThatDoNotFitTheMemoryBudget) {
+  const support::TempDir folder;
+  TrainJob job = job_over(folder / "state");
+  job.window_rows = 10'000'000;
+  job.source.memory_bytes = 1 << 20;
+  EXPECT_THROW(run(job), OptionError);
+}
+
+TEST(TrainJob, NamesTheGroupAfterTheFolderAndItsPath) {
+  EXPECT_EQ(default_group("/a/cancer"), default_group("/a/b/../cancer/"));
+  EXPECT_NE(default_group("/a/cancer"), default_group("/b/cancer"));
+  EXPECT_EQ(default_group("/a/cancer").substr(0, 16), "millrace-cancer-");
+}
+
+}  // namespace
+}  // namespace millrace
