@@ -20,6 +20,7 @@
 
 #include "app/feed_rules.h"
 #include "app/input_row_error.h"
+#include "app/job_options.h"
 #include "kafka/admin.h"
 #include "kafka/client.h"
 #include "kafka/producer.h"
@@ -198,9 +199,7 @@ std::string text_of(const Sent& sent, const std::string& topic) {
 ExitCode run_produce(const OptionValues& options) {
   Input input(options);
   RecordFeed feed(input.stream(), input.name(), feed_rules(options));
-  const ClientSettings client{.brokers = options.text("brokers"),
-                              .properties = options.client_properties(),
-                              .timeout = options.duration("kafka-timeout-ms")};
+  const ClientSettings client = client_settings(options);
   require_topic(client, options);
   TopicProducer producer(client, options.text("topic"), options.text("partitioner"));
   const Sent sent = send_all(feed, producer, options);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -87,8 +88,11 @@ Answer ask_librdkafka(const std::string& name, const std::string& value) {
 bool may_be_secret(std::string_view property) {
   constexpr std::array<std::string_view, 8> kSigns = {"password", "secret", "key",   "jaas",
                                                       "token",    "pem",    "oauth", "credential"};
-  return std::ranges::any_of(
-      kSigns, [&](std::string_view sign) { return property.find(sign) != std::string_view::npos; });
+  std::string lower(property);
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return std::ranges::any_of(kSigns,
+                             [&](std::string_view sign) { return lower.find(sign) != std::string::npos; });
 }
 
 std::span<const OwnedProperty> owned_properties() { return kOwnedProperties; }

@@ -7,6 +7,8 @@
 
 #include "millrace/errors.h"
 
+#include "config/client_property.h"
+
 namespace millrace {
 namespace {
 
@@ -64,18 +66,10 @@ void set_properties(rd_kafka_conf_t* conf, const KafkaProperties& properties) {
       throw OptionError(OptionError::Kind::unknown, "-X " + name, "", "librdkafka has no such property");
     }
     // librdkafka's reason quotes the value.
-    const bool secret = is_secret_property(name);
+    const bool secret = may_be_secret(name);
     throw OptionError(OptionError::Kind::invalid, "-X " + name, secret ? "" : value,
                       secret ? "librdkafka does not take this value" : reason.data());
   }
-}
-
-bool is_secret_property(std::string_view name) {
-  constexpr std::array<std::string_view, 8> kMarks{"password", "secret", "token", "key",
-                                                   "pem",      "jaas",   "oauth", "credential"};
-  const std::string lower = lower_case(name);
-  return std::any_of(kMarks.begin(), kMarks.end(),
-                     [&](std::string_view mark) { return lower.find(mark) != std::string::npos; });
 }
 
 std::string builtin_features() {

@@ -23,9 +23,6 @@ using ConfOwner = std::unique_ptr<rd_kafka_conf_t, ConfDestroyer>;
 // Later properties win over earlier ones.
 void set_properties(rd_kafka_conf_t* conf, const KafkaProperties& properties);
 
-// Whether the value of a property must stay out of logs and messages: passwords, keys, tokens.
-[[nodiscard]] bool is_secret_property(std::string_view name);
-
 // What librdkafka was built with, separated by commas: "gzip,snappy,ssl,sasl,…".
 [[nodiscard]] std::string builtin_features();
 

@@ -52,9 +52,7 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
       scores.add(outcome.logits, outcome.labels);
     }
     result.records += slot->records;
-    for (std::size_t reason = 0; reason < kBadRecordReasons; ++reason) {
-      result.bad_records[reason] += slot->bad_records[reason];
-    }
+    add_to(result.bad_records, slot->bad_records);
     positions.trained(slot->ranges);
     assembler.give_back(slot);
     observe({result.records, scores.run(), Clock::now() - begun});

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <numeric>
 #include <utility>
 
 #include "millrace/errors.h"
@@ -83,9 +84,7 @@ void Trainer::account(const WindowSlot& slot, const WindowOutcome& outcome) {
   counts_.windows += slot.rows > 0 ? 1 : 0;
   counts_.steps += outcome.steps;
   counts_.skipped_steps += outcome.skipped_steps;
-  for (std::size_t reason = 0; reason < kBadRecordReasons; ++reason) {
-    counts_.bad_records[reason] += slot.bad_records[reason];
-  }
+  add_to(counts_.bad_records, slot.bad_records);
   parts_.positions.trained(slot.ranges);
   parts_.positions.committable(slot.commit_offsets);
 }
@@ -100,10 +99,9 @@ void Trainer::save() {
   lifetime.windows += counts_.windows;
   lifetime.steps += counts_.steps;
   lifetime.skipped_steps += counts_.skipped_steps;
-  for (std::size_t reason = 0; reason < kBadRecordReasons; ++reason) {
-    lifetime.bad_records_by_reason[reason] += counts_.bad_records[reason];
-    lifetime.bad_records += counts_.bad_records[reason];
-  }
+  const BadRecordCounts& bad = counts_.bad_records;
+  lifetime.bad_records = std::accumulate(bad.begin(), bad.end(), lifetime.bad_records);
+  add_to(lifetime.bad_records_by_reason, counts_.bad_records);
   lifetime.seconds += elapsed().count();
   checkpoint_.windows = lifetime.windows;
   checkpoint_file_ = parts_.state.save(checkpoint_);

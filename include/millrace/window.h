@@ -30,6 +30,10 @@ inline constexpr std::size_t kBadRecordReasons = 8;
 
 using BadRecordCounts = std::array<std::uint64_t, kBadRecordReasons>;
 
+inline void add_to(BadRecordCounts& sum, const BadRecordCounts& more) {
+  for (std::size_t reason = 0; reason < kBadRecordReasons; ++reason) sum[reason] += more[reason];
+}
+
 // What a window took from one partition: the half-open range of positions, and how much was in it.
 // This is the part of a journal entry that says where rows came from.
 struct PartitionRange {

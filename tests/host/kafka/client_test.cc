@@ -14,6 +14,7 @@
 
 #include "millrace/errors.h"
 
+#include "config/client_property.h"
 #include "host/kafka/topics.h"
 
 namespace millrace {
@@ -146,10 +147,10 @@ TEST(KafkaProperties, InvalidValuesAreShown) {
 }
 
 TEST(KafkaProperties, SecretsAreNeverShown) {
-  EXPECT_TRUE(is_secret_property("sasl.password"));
-  EXPECT_TRUE(is_secret_property("ssl.key.pem"));
-  EXPECT_TRUE(is_secret_property("sasl.oauthbearer.client.secret"));
-  EXPECT_FALSE(is_secret_property("security.protocol"));
+  EXPECT_TRUE(may_be_secret("sasl.password"));
+  EXPECT_TRUE(may_be_secret("ssl.key.pem"));
+  EXPECT_TRUE(may_be_secret("sasl.oauthbearer.client.secret"));
+  EXPECT_FALSE(may_be_secret("security.protocol"));
   const OptionError error = option_error_of({{"enable.ssl.key.x", "hunter2"}, {"sasl.password", "hunter2"}});
   EXPECT_THAT(error.what(), Not(HasSubstr("hunter2")));
   EXPECT_EQ(error.value, "");

@@ -1,6 +1,7 @@
 #include "kafka/offset_committer.h"
 
 #include <chrono>
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <memory>
@@ -41,6 +42,14 @@ TEST(Commits, AreSeenByTheGroupAfterTheSourceClosed) {
               ElementsAre(3, 10));
 }
 
+void serve_until(KafkaSource& source, const std::function<bool()>& done) {
+  const auto deadline = Clock::now() + kTestDeadline;
+  while (!done()) {
+    ASSERT_LT(Clock::now(), deadline);
+    source.wait(std::chrono::milliseconds{20});
+  }
+}
+
 TEST(Commits, AreCountedWhileTheSourceReads) {
   const EmbeddedBroker broker({{"rows", 1}});
   SourceSettings settings = source_of(broker, {"rows"});
@@ -48,11 +57,7 @@ TEST(Commits, AreCountedWhileTheSourceReads) {
   KafkaSource source(settings);
   source.start();
   source.commit_async(std::vector<CommitOffset>{{{"rows", 0}, 0}});
-  const auto deadline = Clock::now() + kTestDeadline;
-  while (source.committed() == 0) {
-    ASSERT_LT(Clock::now(), deadline);
-    source.wait(std::chrono::milliseconds{20});
-  }
+  serve_until(source, [&] { return source.committed() > 0; });
   EXPECT_EQ(source.committed(), 1U);
   EXPECT_EQ(source.failed_commits(), 0U);
 }
@@ -67,11 +72,7 @@ TEST(Commits, ThatFailAreCountedAndHarmNothing) {
   KafkaSource source(settings);
   source.start();
   source.commit_async(std::vector<CommitOffset>{{{"rows", 0}, 0}});
-  const auto deadline = Clock::now() + kTestDeadline;
-  while (source.failed_commits() == 0) {
-    ASSERT_LT(Clock::now(), deadline);
-    source.wait(std::chrono::milliseconds{20});
-  }
+  serve_until(source, [&] { return source.failed_commits() > 0; });
   EXPECT_EQ(source.committed(), 0U);
   EXPECT_EQ(read_to_end(source)[0].size(), 10U);
 }
