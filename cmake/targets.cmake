@@ -2,8 +2,12 @@
 
 # A designated initializer names what it sets, and the rest has its default: no warning for that.
 add_library(millrace_flags INTERFACE)
-target_compile_options(millrace_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-                                                -Wno-missing-field-initializers)
+set(MILLRACE_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Werror -Wno-missing-field-initializers)
+# What nvcc makes of CUDA sources for the host compiler is not pedantic.
+list(JOIN MILLRACE_WARNINGS "," warnings_through_nvcc)
+target_compile_options(millrace_flags INTERFACE
+  "$<$<COMPILE_LANGUAGE:CXX>:${MILLRACE_WARNINGS};-Wpedantic>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=${warnings_through_nvcc}>")
 if(MILLRACE_SANITIZER STREQUAL "address")
   target_compile_options(millrace_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
                                                   -fno-omit-frame-pointer)

@@ -22,8 +22,12 @@ void cuda_check(cudaError_t result, const char* expression, std::source_location
 
 void log_failed_release(cudaError_t result, const char* expression) noexcept {
   if (result == cudaSuccess) return;
+  // A lost device says so to every call; whoever used it has thrown.
+  const bool lost = result == cudaErrorLaunchFailure || result == cudaErrorIllegalAddress ||
+                    result == cudaErrorDevicesUnavailable || result == cudaErrorMisalignedAddress;
   try {
-    spdlog::error("{}: {} ({})", expression, cudaGetErrorName(result), cudaGetErrorString(result));
+    spdlog::log(lost ? spdlog::level::debug : spdlog::level::err, "{}: {} ({})", expression,
+                cudaGetErrorName(result), cudaGetErrorString(result));
   } catch (...) {  // NOLINT(bugprone-empty-catch): a destructor has nobody to tell
   }
 }

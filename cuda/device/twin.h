@@ -41,10 +41,10 @@ void cluster_wait();
 void warp_barrier(unsigned mask);
 
 // The lanes of `mask` meet; each gives up to 16 bytes and sees what all gave. Lanes outside `mask` hold
-// zeros.
+// zeros. What is returned lives until the lane's next call.
 using LaneValue = std::array<std::byte, 16>;
 using LaneValues = std::array<LaneValue, 32>;
-[[nodiscard]] LaneValues warp_exchange(unsigned mask, const LaneValue& mine, const char* operation);
+[[nodiscard]] const LaneValues& warp_exchange(unsigned mask, const LaneValue& mine, const char* operation);
 // Fails the kernel if `lane` takes no part.
 void require_lane(unsigned mask, unsigned lane, const char* operation);
 

@@ -72,7 +72,7 @@ inline void warp_barrier(unsigned mask = kAllLanes) { twin::warp_barrier(mask); 
 namespace twin {
 
 template <class T>
-LaneValues exchange(unsigned mask, T value, const char* operation) {
+const LaneValues& exchange(unsigned mask, T value, const char* operation) {
   static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(LaneValue));
   LaneValue mine{};
   std::memcpy(mine.data(), &value, sizeof(T));
@@ -80,8 +80,8 @@ LaneValues exchange(unsigned mask, T value, const char* operation) {
 }
 
 template <class T>
-T shuffled(unsigned mask, T value, unsigned source, const char* operation) {
-  const LaneValues values = exchange(mask, value, operation);
+MILLRACE_UNOBSERVED T shuffled(unsigned mask, T value, unsigned source, const char* operation) {
+  const LaneValues& values = exchange(mask, value, operation);
   const unsigned lane = source % kWarpSize;
   require_lane(mask, lane, operation);
   T result;
@@ -113,8 +113,8 @@ T shuffle_xor(T value, unsigned bits, unsigned mask = kAllLanes) {
   return twin::shuffled(mask, value, lane_index() ^ bits, "shuffle_xor");
 }
 
-inline unsigned warp_ballot(bool predicate, unsigned mask = kAllLanes) {
-  const twin::LaneValues values = twin::exchange(mask, predicate, "warp_ballot");
+MILLRACE_UNOBSERVED inline unsigned warp_ballot(bool predicate, unsigned mask = kAllLanes) {
+  const twin::LaneValues& values = twin::exchange(mask, predicate, "warp_ballot");
   unsigned votes = 0;
   for (unsigned lane = 0; lane < kWarpSize; ++lane) {
     if (values[lane][0] != std::byte{0}) votes |= 1U << lane;

@@ -6,6 +6,7 @@
 
 #include "millrace/errors.h"
 
+#include "engine/engine_choice.h"
 #include "kafka/start_rule.h"
 #include "window/stop_rule.h"
 
@@ -52,6 +53,13 @@ SourceSettings source_settings(const OptionValues& options, const LabelRule& lab
   return source;
 }
 
+MathMode math_mode(const std::string& name) {
+  for (const MathMode math : {MathMode::tf32, MathMode::bf16}) {
+    if (name == name_of(math)) return math;
+  }
+  return MathMode::fp32;  // the option table checked it
+}
+
 NetworkShape network_shape(const OptionValues& options, std::uint32_t features) {
   NetworkShape shape{{features}};
   for (const std::string& width : options.list("layers")) {
@@ -89,8 +97,11 @@ TrainJob train_job(const OptionValues& options) {
                   .batch = static_cast<std::uint32_t>(options.integer("batch")),
                   .learning_rate = options.number("learning-rate"),
                   .seed = static_cast<std::uint64_t>(options.integer("seed")),
-                  .standardize = options.flag("standardize")};
+                  .standardize = options.flag("standardize"),
+                  .math = math_mode(options.text("math"))};
   job.engine = options.text("engine");
+  job.cuda = {
+      .device = static_cast<int>(options.integer("device")), .tune = options.flag("tune"), .choices = {}};
   job.engine_threads = static_cast<int>(options.integer("engine-threads"));
   job.decode_threads = decode_threads(options);
   job.window_rows = static_cast<std::uint32_t>(options.integer("window-rows"));

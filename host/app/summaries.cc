@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/engine_choice.h"
+
 namespace millrace {
 
 namespace {
@@ -48,7 +50,9 @@ std::vector<Setting> settings_of(const StreamSettings& settings) {
           {"standardize", training.standardize},
           {"seed", training.seed},
           {"engine", settings.engine},
-          {"engine-threads", std::int64_t{settings.engine_threads}}};
+          {"engine-threads", std::int64_t{settings.engine_threads}},
+          {"engine-choices", settings.engine_choices},
+          {"math", std::string(name_of(training.math))}};
 }
 
 std::vector<FeatureMoments> moments_of(const Checkpoint& checkpoint) {

@@ -14,6 +14,7 @@ using enum OptionGroup;
 using enum OptionType;
 
 constexpr auto kBrokerCommands = only(produce, train, evaluate, inspect);
+constexpr auto kReporters = only(produce, train, evaluate, inspect, doctor);
 constexpr auto kConsumers = only(train, evaluate);
 constexpr CommandSet kNone{};
 
@@ -111,6 +112,15 @@ constexpr std::array kOptions = {
     // Training
     Option{"engine", choice, "auto|cuda|cpu", training, only(train), kNone, "auto", kAny,
            "What trains; auto takes the GPU if there is one"},
+    Option{
+        "math", choice, "fp32|tf32|bf16", training, only(train), kNone, "fp32", kAny,
+        "What matrix products multiply; sums, weights and moments are float32 in all. tf32 and bf16 need the "
+        "CUDA engine"},
+    Option{"device", integer, "N", training, only(train), kNone, "0", between(0, 1023),
+           "The GPU that the CUDA engine takes, as CUDA numbers them; `millrace doctor` lists them"},
+    Option{"tune", flag, "", training, only(train), kNone, "", kAny,
+           "Time the candidates for each matrix product before the first window of a new state, instead of "
+           "taking the library's advice (CUDA)"},
     Option{"engine-threads", integer, "N", training, kConsumers, kNone, "1", between(1, 1024),
            "Threads of the CPU engine; results are the same bits only for the same number"},
     Option{"layers", list, "N,N,...", training, only(train), kNone, "128,256,128", between(1, 65'536),
@@ -140,7 +150,7 @@ constexpr std::array kOptions = {
            "Write a page with the learning curves at the end"},
     Option{"report", text, "FILE", output, only(demo), kNone, "millrace-demo.html", kAny,
            "The page with the learning curves"},
-    Option{"json", flag, "", output, kBrokerCommands, kNone, "", kAny,
+    Option{"json", flag, "", output, kReporters, kNone, "", kAny,
            "Print the result as one JSON object on standard output"},
     Option{"quiet", flag, "", output, only(produce, train, evaluate, demo), kNone, "", kAny,
            "No progress on standard error"},
@@ -164,6 +174,9 @@ constexpr std::array kCommands = {
                        "DIR|FILE", "millrace inspect cancer", false},
     CommandDescription{demo, "demo", "Shows it all within a minute, with a broker of its own", "",
                        "millrace demo --report millrace-demo.html", false},
+    CommandDescription{doctor, "doctor",
+                       "Says what this machine has: the GPU and its libraries, Kafka's client, the CPU", "",
+                       "millrace doctor", false},
     CommandDescription{options_markdown, "options-markdown", "Prints docs/options.md", "",
                        "millrace options-markdown", true},
 };

@@ -1,7 +1,7 @@
 #include "engine/engine_choice.h"
 
+#include <algorithm>
 #include <stdexcept>
-#include <string>
 
 #include "millrace/errors.h"
 
@@ -9,12 +9,64 @@
 
 namespace millrace {
 
-std::unique_ptr<Engine> make_engine(std::string_view choice, const NetworkShape& shape,
-                                    const TrainingSettings& settings, std::uint32_t max_window_rows,
-                                    int threads) {
-  if (choice == "auto" || choice == "cpu") return make_cpu_engine(shape, settings, max_window_rows, threads);
-  if (choice == "cuda") throw DeviceError("this build has no CUDA engine");
-  throw std::invalid_argument("no such engine: " + std::string(choice));
+namespace {
+
+// The CPU engine computes in float32; other numbers than those asked for are never given in silence.
+void require_fp32(const EngineRequest& request, const std::string& why_cpu) {
+  if (request.training.math == MathMode::fp32) return;
+  throw OptionError(OptionError::Kind::conflict, "--math", std::string(name_of(request.training.math)),
+                    why_cpu +
+                        ", and the CPU engine computes in fp32 alone; leave --math out, or train with "
+                        "--engine cuda where a GPU is");
+}
+
+std::unique_ptr<Engine> make_cpu(const EngineRequest& request) {
+  return make_cpu_engine(request.shape, request.training, request.max_window_rows, request.threads);
+}
+
+std::unique_ptr<Engine> make_cuda(const EngineRequest& request) {
+  return make_cuda_engine(request.shape, request.training, request.max_window_rows, request.cuda);
+}
+
+}  // namespace
+
+AutoChoice choose_engine(const CudaReport& report, int device) {
+  if (!report.unusable.empty()) return {false, report.unusable};
+  const auto found = std::ranges::find(report.devices, device, &CudaDevice::number);
+  // A GPU that was asked for by number and is not there is an error, which the CUDA engine tells.
+  if (found == report.devices.end()) return {true, "GPU " + std::to_string(device)};
+  std::string name = "GPU " + std::to_string(device) + " (" + found->name + ")";
+  if (!found->unusable.empty()) return {false, std::move(name) + " cannot be used: " + found->unusable};
+  return {true, std::move(name)};
+}
+
+std::unique_ptr<Engine> make_engine(const EngineRequest& request) {
+  if (request.choice == "cuda") return make_cuda(request);
+  if (request.choice == "cpu") {
+    require_fp32(request, "--engine cpu was asked for");
+    return make_cpu(request);
+  }
+  if (request.choice != "auto") throw std::invalid_argument("no such engine: " + request.choice);
+
+  const CudaReport report = cuda_report();
+  const AutoChoice choice = choose_engine(report, request.cuda.device);
+  if (choice.cuda) return make_cuda(request);
+  require_fp32(request, choice.reason);
+  // Whoever built without CUDA knows.
+  if (report.built) request.cuda.note("Training on the CPU: " + choice.reason + ".");
+  return make_cpu(request);
+}
+
+std::string_view name_of(MathMode math) {
+  switch (math) {
+    case MathMode::fp32:
+      return "fp32";
+    case MathMode::tf32:
+      return "tf32";
+    case MathMode::bf16:
+      return "bf16";
+  }
+  throw std::logic_error("mathematics without a name");
 }
 
 }  // namespace millrace

@@ -70,6 +70,13 @@ void add(Digest& digest, const StreamSettings& settings) {
   const TrainingSettings& training = settings.training;
   digest << training.epochs << training.batch << training.learning_rate << training.beta1 << training.beta2
          << training.epsilon << training.seed << training.standardize;
+  // Only where they are not what every older state had, whose digests stay what they were.
+  if (training.math != MathMode::fp32) {
+    digest << std::string_view("math") << static_cast<std::uint8_t>(training.math);
+  }
+  if (!settings.engine_choices.empty()) {
+    digest << std::string_view("choices") << std::string_view(settings.engine_choices);
+  }
 }
 
 void add(Digest& digest, std::vector<TrainedPosition> positions) {

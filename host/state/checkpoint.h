@@ -49,6 +49,7 @@ struct StreamSettings {
   std::int64_t window_ms = 0;
   std::string engine;  // cpu, cuda
   int engine_threads = 0;
+  std::string engine_choices;  // Engine::choices() of that engine
   TrainingSettings training;
 
   bool operator==(const StreamSettings&) const = default;

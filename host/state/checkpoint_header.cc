@@ -1,5 +1,6 @@
 #include "state/checkpoint_header.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -18,6 +19,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::array<std::string_view, kBadRecordReasons> kReasonNames = {
     "tombstone",     "column_count",  "not_a_number", "not_finite",
     "label_missing", "label_invalid", "malformed",    "too_large"};
+// Likewise, by MathMode.
+constexpr std::array<std::string_view, 3> kMathNames = {"fp32", "tf32", "bf16"};
 
 // --- writing
 
@@ -52,7 +55,8 @@ Json json_of(const TrainingSettings& training) {
           {"beta2", training.beta2},
           {"epsilon", training.epsilon},
           {"seed", training.seed},
-          {"standardize", training.standardize}};
+          {"standardize", training.standardize},
+          {"math", kMathNames.at(static_cast<std::size_t>(training.math))}};
 }
 
 Json json_of(const StreamSettings& settings) {
@@ -67,6 +71,7 @@ Json json_of(const StreamSettings& settings) {
           {"window_ms", settings.window_ms},
           {"engine", settings.engine},
           {"engine_threads", settings.engine_threads},
+          {"engine_choices", settings.engine_choices},
           {"training", json_of(settings.training)}};
 }
 
@@ -163,6 +168,16 @@ Lifetime lifetime_of(const Json& json) {
   return lifetime;
 }
 
+// Older files have none, and computed in float32.
+MathMode math_of(const Json& training) {
+  if (!training.contains("math")) return MathMode::fp32;
+  std::string name;
+  take(training, "math", name);
+  const auto found = std::ranges::find(kMathNames, name);
+  if (found == kMathNames.end()) refuse("math");
+  return static_cast<MathMode>(found - kMathNames.begin());
+}
+
 TrainingSettings training_of(const Json& json) {
   TrainingSettings training;
   take_integer(json, "epochs", training.epochs);
@@ -173,6 +188,7 @@ TrainingSettings training_of(const Json& json) {
   take(json, "epsilon", training.epsilon);
   take_integer(json, "seed", training.seed);
   take(json, "standardize", training.standardize);
+  training.math = math_of(json);
   return training;
 }
 
@@ -189,6 +205,7 @@ StreamSettings settings_of(const Json& json) {
   take_integer(json, "window_ms", settings.window_ms);
   take(json, "engine", settings.engine);
   take_integer(json, "engine_threads", settings.engine_threads);
+  if (json.contains("engine_choices")) take(json, "engine_choices", settings.engine_choices);
   settings.training = training_of(member(json, "training"));
   return settings;
 }

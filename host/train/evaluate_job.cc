@@ -25,8 +25,14 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
                                 std::stop_token stop) {
   KafkaSource source(job.source);
   PositionLedger positions(source.partitions(), source.starts(), {});
-  const std::unique_ptr<Engine> engine = make_engine(
-      "cpu", checkpoint.model.shape, checkpoint.settings.training, kWindowRows, job.engine_threads);
+  // On the CPU, whatever trained: float32 scores any weights.
+  EngineRequest request{.choice = "cpu",
+                        .shape = checkpoint.model.shape,
+                        .training = checkpoint.settings.training,
+                        .max_window_rows = kWindowRows,
+                        .threads = job.engine_threads};
+  request.training.math = MathMode::fp32;
+  const std::unique_ptr<Engine> engine = make_engine(request);
   engine->restore(checkpoint.model);
 
   const CsvDecoder decoder(job.decoder);

@@ -66,6 +66,7 @@ StreamSettings stream_settings(const TrainJob& job, const std::string& group, co
           .window_ms = job.window_limit.count(),
           .engine = std::string(engine.name()),
           .engine_threads = job.engine_threads,
+          .engine_choices = engine.choices(),
           .training = job.training};
 }
 
@@ -81,6 +82,31 @@ Checkpoint open_model(const TrainJob& job, StateFolder& state, const TrainObserv
   Checkpoint fresh;
   fresh.model = initial_model_state(job.shape, job.training.seed);
   return fresh;
+}
+
+EngineRequest engine_request(const TrainJob& job, const Checkpoint& checkpoint,
+                             const TrainObserver& observer) {
+  EngineRequest request{.choice = job.engine,
+                        .shape = job.shape,
+                        .training = job.training,
+                        .max_window_rows = job.window_rows,
+                        .threads = job.engine_threads,
+                        .cuda = job.cuda};
+  request.cuda.choices = checkpoint.settings.engine_choices;
+  request.cuda.note = [&observer](const std::string& sentence) { observer.note(sentence); };
+  return request;
+}
+
+// Another engine, and other mathematics, go on from the same weights, with other last places.
+void note_changes(const TrainJob& job, const StreamSettings& before, const Engine& engine,
+                  const TrainObserver& observer) {
+  if (!before.engine.empty() && before.engine != engine.name()) {
+    observer.note(fmt::format("The engine changed from {} to {}.", before.engine, engine.name()));
+  }
+  if (before.training.math != job.training.math) {
+    observer.note(fmt::format("The mathematics changed from {} to {}.", name_of(before.training.math),
+                              name_of(job.training.math)));
+  }
 }
 
 // The source gets what the window slots leave of the byte budget.
@@ -127,8 +153,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   state.set_keep(job.keep);
   Checkpoint checkpoint = open_model(job, state, observer);
 
-  const std::unique_ptr<Engine> engine =
-      make_engine(job.engine, job.shape, job.training, job.window_rows, job.engine_threads);
+  const std::unique_ptr<Engine> engine = make_engine(engine_request(job, checkpoint, observer));
   engine->restore(checkpoint.model);
   const std::size_t slots = engine->windows_in_flight() + kSlotsAhead;
 
@@ -137,6 +162,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   PositionLedger positions(source.partitions(), source.starts(), checkpoint.positions);
 
   const bool begins_now = checkpoint.millrace_version.empty();
+  if (!begins_now) note_changes(job, checkpoint.settings, *engine, observer);
   checkpoint.settings = stream_settings(job, reading.group, *engine);
   checkpoint.millrace_version = MILLRACE_VERSION;
   checkpoint.positions = positions.positions();

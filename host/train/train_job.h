@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/cuda_engine.h"
 #include "millrace/engine.h"
 
 #include "decode/csv_decoder.h"
@@ -29,6 +30,7 @@ struct TrainJob {
   TrainingSettings training;
   std::string engine = "auto";
   int engine_threads = 1;
+  CudaSettings cuda;  // `choices` comes from the state, `note` goes to the observer
   unsigned decode_threads = 1;
   std::uint32_t window_rows = 4096;
   std::chrono::milliseconds window_limit{1000};

@@ -14,6 +14,13 @@
 
 namespace millrace {
 
+// What the matrix products multiply. Sums, weights and moments are float32 in all of them.
+enum class MathMode : std::uint8_t {
+  fp32,  // float32
+  tf32,  // float32 rounded to 10 bits of mantissa (NVIDIA's TensorFloat-32)
+  bf16,  // bfloat16: activations, their gradients and a copy of the weights
+};
+
 // Adam, Kingma and Ba (2015), in the form of Keras: the step size takes the bias correction
 // (α_t = α·sqrt(1 − β2^t) / (1 − β1^t), with β rounded to float32 there and nowhere else, as Keras has it in
 // any precision) and ε is added to sqrt(v), the paper's ε-hat.
@@ -26,6 +33,7 @@ struct TrainingSettings {
   double epsilon = 1e-7;
   std::uint64_t seed = 1;    // of the shuffle and of the first weights
   bool standardize = false;  // scale features by their running moments
+  MathMode math = MathMode::fp32;
 
   bool operator==(const TrainingSettings&) const = default;
 };
@@ -89,6 +97,9 @@ class Engine {
 
   // "cpu" or "cuda", as --engine says it.
   [[nodiscard]] virtual std::string_view name() const = 0;
+  // What the engine chose among equals (algorithms of matrix products) and needs again for the same bits, as
+  // text without line breaks. Empty: nothing was chosen.
+  [[nodiscard]] virtual std::string choices() const { return {}; }
   // One line for people: "cpu, oneDNN 2.6.3, avx512_core, 1 thread".
   [[nodiscard]] virtual std::string description() const = 0;
 };

@@ -10,6 +10,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
+#include <tuple>
 #include <vector>
 
 #include "millrace/errors.h"
@@ -230,6 +232,105 @@ TEST(EmulatedRuntime, ShowsByItsClockThatCopiesAndComputingOverlap) {
   const auto side_by_side = run(one, two);
   EXPECT_GT(side_by_side.count(), 0);
   EXPECT_LT(side_by_side.count(), 0.7F * in_turn.count());
+}
+
+TEST(EmulatedRuntime, SaysInEveryCallThatTheDriverIsTooOld) {
+  const EmulatedDevice device({.driver_version = 12080});
+  int value = -1;
+  EXPECT_EQ(cudaDriverGetVersion(&value), cudaSuccess);
+  EXPECT_EQ(value, 12080);
+  EXPECT_EQ(cudaGetDeviceCount(&value), cudaErrorInsufficientDriver);
+  EXPECT_EQ(value, 0);
+  EXPECT_THROW(cuda::Stream(), DeviceError);
+}
+
+TEST(EmulatedRuntime, HasADriverAsNewAsTheRuntimeByDefault) {
+  const EmulatedDevice device;
+  int driver = 0;
+  int runtime = 1;
+  EXPECT_EQ(cudaDriverGetVersion(&driver), cudaSuccess);
+  EXPECT_EQ(cudaRuntimeGetVersion(&runtime), cudaSuccess);
+  EXPECT_EQ(driver, runtime);
+}
+
+TEST(EmulatedRuntime, SaysInEveryCallThatThereIsNoDevice) {
+  const EmulatedDevice device({.device_count = 0});
+  int count = -1;
+  EXPECT_EQ(cudaGetDeviceCount(&count), cudaErrorNoDevice);
+  EXPECT_EQ(count, 0);
+  EXPECT_THROW(cuda::Stream(), DeviceError);
+}
+
+TEST(EmulatedRuntime, SelectsADeviceForTheThreadThatAsks) {
+  const EmulatedDevice device({.device_count = 2});
+  EXPECT_EQ(cudaSetDevice(1), cudaSuccess);
+  EXPECT_EQ(cudaSetDevice(2), cudaErrorInvalidDevice);
+  int mine = -1;
+  int others = -1;
+  EXPECT_EQ(cudaGetDevice(&mine), cudaSuccess);
+  std::thread([&] { static_cast<void>(cudaGetDevice(&others)); }).join();
+  EXPECT_EQ(mine, 1);
+  EXPECT_EQ(others, 0);
+}
+
+TEST(EmulatedRuntime, SaysTheSameOfItselfInAttributesAndProperties) {
+  const EmulatedDevice device({.compute_capability = 86});
+  const auto attribute = [](cudaDeviceAttr which) {
+    int value = -1;
+    EXPECT_EQ(cudaDeviceGetAttribute(&value, which, 0), cudaSuccess);
+    return value;
+  };
+  cudaDeviceProp properties;
+  EXPECT_EQ(cudaGetDeviceProperties(&properties, 0), cudaSuccess);
+  EXPECT_EQ(attribute(cudaDevAttrComputeCapabilityMajor), 8);
+  EXPECT_EQ(attribute(cudaDevAttrComputeCapabilityMinor), properties.minor);
+  EXPECT_EQ(attribute(cudaDevAttrMultiProcessorCount), properties.multiProcessorCount);
+  EXPECT_EQ(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin),
+            static_cast<int>(properties.sharedMemPerBlockOptin));
+  EXPECT_EQ(attribute(cudaDevAttrL2CacheSize), properties.l2CacheSize);
+  EXPECT_EQ(attribute(cudaDevAttrClusterLaunch), 0);
+  int value = 0;
+  EXPECT_EQ(cudaDeviceGetAttribute(&value, cudaDevAttrWarpSize, 1), cudaErrorInvalidDevice);
+}
+
+TEST(EmulatedRuntime, TellsWhetherAStreamIsBeingCaptured) {
+  const EmulatedDevice device;
+  const cuda::Stream stream;
+  const auto status = [&] {
+    cudaStreamCaptureStatus result = cudaStreamCaptureStatusNone;
+    EXPECT_EQ(cudaStreamIsCapturing(stream.view(), &result), cudaSuccess);
+    return result;
+  };
+  EXPECT_EQ(status(), cudaStreamCaptureStatusNone);
+  static_cast<void>(
+      cuda::capture(stream.view(), [&] { EXPECT_EQ(status(), cudaStreamCaptureStatusActive); }));
+  EXPECT_THROW(static_cast<void>(cuda::capture(stream.view(),
+                                               [&] {
+                                                 EXPECT_NE(cudaStreamSynchronize(stream.view()), cudaSuccess);
+                                                 EXPECT_EQ(status(), cudaStreamCaptureStatusInvalidated);
+                                               })),
+               DeviceError);
+  EXPECT_EQ(status(), cudaStreamCaptureStatusNone);
+}
+
+TEST(EmulatedRuntime, NamesTheErrorsThatAUserCanMeet) {
+  for (const auto& [error, name, text] :
+       std::initializer_list<std::tuple<cudaError_t, const char*, const char*>>{
+           {cudaErrorDevicesUnavailable, "cudaErrorDevicesUnavailable",
+            "CUDA-capable device(s) is/are busy or unavailable"},
+           {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
+           {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
+           {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
+           {cudaErrorIllegalAddress, "cudaErrorIllegalAddress", "an illegal memory access was encountered"},
+           {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver",
+            "CUDA driver version is insufficient for CUDA runtime version"},
+           {cudaErrorSystemDriverMismatch, "cudaErrorSystemDriverMismatch",
+            "system has unsupported display driver / cuda driver combination"},
+           {cudaErrorNoKernelImageForDevice, "cudaErrorNoKernelImageForDevice",
+            "no kernel image is available for execution on the device"}}) {
+    EXPECT_STREQ(cudaGetErrorName(error), name);
+    EXPECT_STREQ(cudaGetErrorString(error), text);
+  }
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <new>
 
 #include "engine/cpu_engine.h"
-#include "host/engine/sample_window.h"
+#include "support/sample_window.h"
 
 namespace {
 

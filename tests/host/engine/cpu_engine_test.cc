@@ -10,8 +10,8 @@
 #include <string>
 #include <tuple>
 
-#include "host/engine/reference_network.h"
-#include "host/engine/sample_window.h"
+#include "support/reference_network.h"
+#include "support/sample_window.h"
 
 namespace millrace {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 
-#include "host/engine/sample_window.h"
+#include "support/sample_window.h"
 
 namespace millrace {
 namespace {

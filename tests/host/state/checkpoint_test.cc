@@ -17,6 +17,7 @@
 
 #include "host/state/sample_checkpoints.h"
 #include "state/checkpoint_format.h"
+#include "state/checkpoint_header.h"
 #include "support/temp_dir.h"
 
 namespace millrace {
@@ -330,6 +331,45 @@ TEST(Checkpoint, CarriesAHeaderThatPeopleAndOtherProgramsRead) {
 // One way to change a checkpoint.
 using Change = std::function<void(Checkpoint&)>;
 
+// What versions before mathematics and choices were part of a checkpoint wrote.
+Checkpoint from_older_version(const Checkpoint& checkpoint) {
+  nlohmann::json header = nlohmann::json::parse(write_checkpoint_header(checkpoint, {}, ""));
+  header["settings"].erase("engine_choices");
+  header["settings"]["training"].erase("math");
+  return read_checkpoint_header(header.dump()).checkpoint;
+}
+
+TEST(Checkpoint, OfAnOlderVersionComputedInFloat32AndChoseNothing) {
+  Checkpoint written = CheckpointDraw(16)({2, 2, 1});
+  written.settings.training.math = MathMode::bf16;
+  written.settings.engine_choices = "forward";
+  const Checkpoint read = from_older_version(written);
+  EXPECT_EQ(read.settings.training.math, MathMode::fp32);
+  EXPECT_EQ(read.settings.engine_choices, "");
+  EXPECT_EQ(read.settings.engine, written.settings.engine);
+}
+
+TEST(Checkpoint, RefusesMathematicsThatItDoesNotKnow) {
+  nlohmann::json header =
+      nlohmann::json::parse(write_checkpoint_header(CheckpointDraw(17)({2, 2, 1}), {}, ""));
+  for (const nlohmann::json& math : {nlohmann::json("fp64"), nlohmann::json(1)}) {
+    header["settings"]["training"]["math"] = math;
+    EXPECT_THROW(static_cast<void>(read_checkpoint_header(header.dump())), CheckpointFormatError) << math;
+  }
+}
+
+// People compare digests across versions: this one was computed before there were mathematics and choices.
+TEST(StateDigest, OfAnOlderStateStaysWhatItWas) {
+  Checkpoint checkpoint;
+  checkpoint.windows = 3;
+  checkpoint.model.shape = {{2, 1}};
+  checkpoint.model.parameters = {1, 2, 3};
+  checkpoint.settings = {
+      .features = 2, .label = "key", .format = "csv", .topics = {"clicks"}, .engine = "cpu"};
+  checkpoint.positions = {{{"clicks", 0}, {5, 0}, {}}};
+  EXPECT_EQ(state_digest(checkpoint), 0x0ULL);
+}
+
 TEST(StateDigest, ChangesWithEverythingThatTrainingDependsOn) {
   const std::vector<Change> changes = {
       [](Checkpoint& c) { c.windows ^= 1; },
@@ -367,8 +407,14 @@ TEST(StateDigest, ChangesWithEverythingThatTrainingDependsOn) {
       [](Checkpoint& c) { c.settings.training.epsilon = 2; },
       [](Checkpoint& c) { c.settings.training.seed ^= 1; },
       [](Checkpoint& c) { c.settings.training.standardize = !c.settings.training.standardize; },
+      [](Checkpoint& c) { c.settings.training.math = MathMode::tf32; },
+      [](Checkpoint& c) { c.settings.training.math = MathMode::bf16; },
+      [](Checkpoint& c) { c.settings.engine_choices = "forward 32x12x128=x"; },
+      [](Checkpoint& c) { c.settings.engine_choices = "forward 32x12x128=y"; },
   };
   Checkpoint original = CheckpointDraw(13)({2, 2, 1});
+  original.settings.training.math = MathMode::fp32;
+  original.settings.engine_choices.clear();
   original.model.parameters.assign(9, 1.0F);
   original.model.standardizer = {{1, 2}, {3, 4}, {5, 6}};
   original.positions = {{{"a", 0}, {5, 0}, {}}, {{"a", 1}, {6, 0}, {}}};

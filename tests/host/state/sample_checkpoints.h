@@ -141,6 +141,7 @@ class CheckpointDraw {
             .window_ms = any<std::int64_t>(),
             .engine = text(),
             .engine_threads = any<int>(),
+            .engine_choices = text(),
             .training = {.epochs = any<std::uint32_t>(),
                          .batch = any<std::uint32_t>(),
                          .learning_rate = finite_double(),
@@ -148,7 +149,8 @@ class CheckpointDraw {
                          .beta2 = finite_double(),
                          .epsilon = finite_double(),
                          .seed = any<std::uint64_t>(),
-                         .standardize = below(2) == 0}};
+                         .standardize = below(2) == 0,
+                         .math = static_cast<MathMode>(below(3))}};
   }
 
   std::mt19937_64 generator_;

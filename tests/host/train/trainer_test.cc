@@ -58,7 +58,8 @@ class TrainingRun {
     if (fresh) checkpoint.model = initial_model_state(kShape, training_.seed);
     checkpoint.settings.training = training_;
     checkpoint.settings.features = kFeatures;
-    engine_ = make_engine("cpu", kShape, training_, kWindowRows, 1);
+    engine_ = make_engine(
+        {.choice = "cpu", .shape = kShape, .training = training_, .max_window_rows = kWindowRows});
     engine_->restore(checkpoint.model);
 
     AssemblerSettings settings{.window_rows = kWindowRows,

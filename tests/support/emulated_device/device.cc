@@ -36,7 +36,7 @@ Device::Device(const Settings& the_settings)
       streams(the_settings.seed, [this](const Work& work) { return run(work); }),
       kernel_seeds_(the_settings.seed) {}
 
-cudaError_t Device::begin_call(const char* name, CallKind kind) {
+cudaError_t Device::count_call(const char* name, CallKind kind) {
   ++counters_.calls;
   ++calls[name];
   if (kind == CallKind::synchronizing) ++counters_.synchronizing;
@@ -52,6 +52,13 @@ cudaError_t Device::begin_call(const char* name, CallKind kind) {
     }
     return error;
   }
+  return cudaSuccess;
+}
+
+cudaError_t Device::begin_call(const char* name, CallKind kind) {
+  if (const cudaError_t told = count_call(name, kind); told != cudaSuccess) return told;
+  if (settings.driver_version < CUDART_VERSION) return cudaErrorInsufficientDriver;
+  if (settings.device_count == 0) return cudaErrorNoDevice;
   if (lost != cudaSuccess) return lost;
   if ((kind == CallKind::allocating || kind == CallKind::synchronizing) && streams.capturing()) {
     streams.spoil_captures();
@@ -180,6 +187,13 @@ cudaError_t Device::launch(const cuda::twin::KernelCall& call, const cuda::Launc
   return cudaSuccess;
 }
 
+void Device::enqueue_library(std::string name, LibraryWork library, Stream& stream) {
+  ++counters_.launches;
+  streams.enqueue(stream, {.kind = Work::Kind::library,
+                           .name = std::move(name),
+                           .library = std::make_shared<const LibraryWork>(std::move(library))});
+}
+
 cudaError_t Device::launch_graph(const std::shared_ptr<Graph>& graph, Stream& stream) {
   ++counters_.launches;
   Work work{.kind = Work::Kind::graph, .name = "cudaGraphLaunch", .graph = graph};
@@ -221,6 +235,8 @@ bool Device::run(const Work& work) {
       memory.mark_written(work.to, work.bytes);
       streams.forget_watches(work.to, work.bytes);
       return true;
+    case Work::Kind::library:
+      return run_library(work, number);
     case Work::Kind::make_live:
       memory.make_live(work.to);
       return true;
@@ -262,10 +278,43 @@ bool Device::run_copy(const Work& work, std::uint32_t number) {
   return true;
 }
 
+std::optional<Problem> Device::touch(const Range& range, Access access, std::uint32_t number) {
+  const auto* begin = static_cast<const std::byte*>(range.begin);
+  const bool without_gaps = range.rows == 1 || range.pitch == range.row_bytes;
+  const std::size_t rows = without_gaps ? 1 : range.rows;
+  const std::size_t bytes = without_gaps ? range.rows * range.row_bytes : range.row_bytes;
+  for (std::size_t row = 0; row < rows && bytes > 0; ++row) {
+    const std::byte* at = begin + row * range.pitch;
+    std::optional<Problem> problem =
+        settings.check_accesses ? memory.touch(at, bytes, access, number) : memory.reach(at, bytes);
+    if (problem) {
+      problem->detail = std::string(range.name) + ": " + problem->detail;
+      return problem;
+    }
+    if (access != Access::read) {
+      memory.mark_written(at, bytes);
+      streams.forget_watches(at, bytes);
+    }
+  }
+  return std::nullopt;
+}
+
+bool Device::run_library(const Work& work, std::uint32_t number) {
+  ++counters_.library_run;
+  for (const Range& range : work.library->reads) {
+    if (auto problem = touch(range, Access::read, number)) return fail(work, std::move(*problem));
+  }
+  for (const Range& range : work.library->writes) {
+    if (auto problem = touch(range, Access::write, number)) return fail(work, std::move(*problem));
+  }
+  work.library->compute();
+  return true;
+}
+
 Counters Device::counters() const {
   Counters result = counters_;
   result.live_allocations = memory.live_allocations();
-  result.live_handles = events.size() + graphs.size() + streams.live_streams();
+  result.live_handles = events.size() + graphs.size() + streams.live_streams() + library_handles.size();
   return result;
 }
 
@@ -290,6 +339,16 @@ std::vector<Failure> EmulatedDevice::take_failures() {
 void EmulatedDevice::fail_call(std::string_view name, std::uint64_t nth, cudaError_t error) {
   const std::lock_guard lock(Device::mutex);
   device_->faults.push_back({std::string(name), nth, error});
+}
+
+bool Device::skips(const char* name) const {
+  return !skipped.empty() && skipped.contains({name, calls.find(name)->second});
+}
+
+void EmulatedDevice::skip_call(std::string_view name, std::uint64_t nth) {
+  const std::uint64_t before = calls_of(name);
+  const std::lock_guard lock(Device::mutex);
+  device_->skipped.emplace(name, before + nth);
 }
 
 Counters EmulatedDevice::counters() const {

@@ -7,11 +7,15 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
+#include "support/emulated_device/cublaslt.h"
 #include "support/emulated_device/emulated_device.h"
 #include "support/emulated_device/kernel_run.h"
 #include "support/emulated_device/memory.h"
@@ -30,7 +34,9 @@ class Device {
   // What a call does to the host's side.
   enum class CallKind { plain, allocating, synchronizing, enqueuing };
 
-  // Counts the call, lets some work run, and says what it must return at once, if anything but success.
+  // Counts the call, and says whether it was told to fail. Calls that need no device do only this.
+  cudaError_t count_call(const char* name, CallKind kind);
+  // That; then lets some work run, and says what it must return at once, if anything but success.
   cudaError_t begin_call(const char* name, CallKind kind);
 
   cudaError_t allocate(void** memory, std::size_t bytes, MemoryKind kind);
@@ -40,6 +46,8 @@ class Device {
   cudaError_t copy(void* to, const void* from, std::size_t bytes, Stream& stream);
   cudaError_t fill(void* to, int value, std::size_t bytes, Stream& stream);
   cudaError_t launch(const cuda::twin::KernelCall& call, const cuda::LaunchShape& shape, Stream& stream);
+  // What a library call named `name` leaves to the device.
+  void enqueue_library(std::string name, LibraryWork work, Stream& stream);
   cudaError_t launch_graph(const std::shared_ptr<Graph>& graph, Stream& stream);
 
   // The stream of a handle; nullptr, with a failure where it is the default stream.
@@ -55,6 +63,9 @@ class Device {
   std::map<void*, std::unique_ptr<std::shared_ptr<Graph>>>
       graphs;                                        // by address of the value; executable ones too
   std::map<const void*, int> dynamic_shared_limits;  // by kernel
+  std::map<std::thread::id, int> selected;           // by cudaSetDevice; device 0 otherwise
+  std::set<const void*> library_handles;             // made by libraries for the program, not yet destroyed
+  CublasLtBehaviour cublaslt;
   std::vector<Failure> failures;
   cudaError_t last_error = cudaSuccess;
   cudaError_t lost = cudaSuccess;  // not cudaSuccess: what every call returns from now on
@@ -66,12 +77,18 @@ class Device {
     cudaError_t error;
   };
   std::vector<Fault> faults;
+  std::set<std::pair<std::string, std::uint64_t>> skipped;  // calls by name and number
+
+  // Whether the call of this name that was begun last is one of those.
+  [[nodiscard]] bool skips(const char* name) const;
 
  private:
   bool run(const Work& work);
   bool fail(const Work& work, Problem problem);
   bool run_kernel(const Work& work, std::uint32_t number);
   bool run_copy(const Work& work, std::uint32_t number);
+  bool run_library(const Work& work, std::uint32_t number);
+  [[nodiscard]] std::optional<Problem> touch(const Range& range, Access access, std::uint32_t number);
   [[nodiscard]] bool pinned(const void* memory, std::size_t bytes) const;
   void watch(Work& work, const void* memory, std::size_t bytes) const;
 

@@ -20,7 +20,7 @@ void cluster_arrive() { KernelRun::running()->cluster_arrive(); }
 void cluster_wait() { KernelRun::running()->cluster_wait(); }
 void warp_barrier(unsigned mask) { KernelRun::running()->warp_barrier(mask); }
 
-LaneValues warp_exchange(unsigned mask, const LaneValue& mine, const char* operation) {
+const LaneValues& warp_exchange(unsigned mask, const LaneValue& mine, const char* operation) {
   return KernelRun::running()->warp_exchange(mask, mine, operation);
 }
 

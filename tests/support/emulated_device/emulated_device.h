@@ -55,16 +55,22 @@ struct Settings {
   bool check_accesses = false;
   std::size_t memory_bytes = std::size_t{1} << 30;
   int compute_capability = 90;  // major * 10 + minor
+  // Older than the runtime: every call says cudaErrorInsufficientDriver.
+  int driver_version = CUDART_VERSION;
+  // All are this one device by different numbers; 0: every call says cudaErrorNoDevice.
+  int device_count = 1;
 };
 
 struct Counters {
-  std::uint64_t calls = 0;          // runtime calls of all kinds
+  std::uint64_t calls = 0;          // runtime calls of all kinds, and calls of libraries
   std::uint64_t allocations = 0;    // of device and of pinned memory
   std::uint64_t synchronizing = 0;  // calls that may block the host
-  std::uint64_t launches = 0;       // kernels, copies, fills and graphs handed to a stream or to a capture
-  std::uint64_t kernels_run = 0;    // those inside graphs included
+  // Kernels, copies, fills, graphs and library calls handed to a stream or to a capture, once each.
+  std::uint64_t launches = 0;
+  std::uint64_t kernels_run = 0;  // those inside graphs included
+  std::uint64_t library_run = 0;  // library calls carried out, those inside graphs included
   std::uint64_t live_allocations = 0;
-  std::uint64_t live_handles = 0;  // streams, events, graphs
+  std::uint64_t live_handles = 0;  // streams, events, graphs, what libraries made
 };
 
 class Device;
@@ -80,8 +86,11 @@ class EmulatedDevice {
   [[nodiscard]] std::vector<Failure> take_failures();
 
   // The `nth` call from now (1: the next) of this name, "cudaMallocAsync" say, or of any name if empty, does
-  // nothing and returns `error`.
+  // nothing and returns `error`; a library's call returns the status that it has for it (cublaslt.h).
   void fail_call(std::string_view name, std::uint64_t nth, cudaError_t error);
+
+  // The `nth` call from now of this name does nothing and says that it did: a program that forgot it.
+  void skip_call(std::string_view name, std::uint64_t nth);
 
   [[nodiscard]] Counters counters() const;
   [[nodiscard]] std::uint64_t calls_of(std::string_view name) const;

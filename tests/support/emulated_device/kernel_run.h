@@ -52,8 +52,9 @@ class KernelRun {
   void cluster_wait();
   void warp_barrier(unsigned mask);
   void require_lane(unsigned mask, unsigned lane, const char* operation);
-  [[nodiscard]] cuda::twin::LaneValues warp_exchange(unsigned mask, const cuda::twin::LaneValue& mine,
-                                                     const char* operation);
+  // What it returns lives until the lane's next call.
+  [[nodiscard]] const cuda::twin::LaneValues& warp_exchange(unsigned mask, const cuda::twin::LaneValue& mine,
+                                                            const char* operation);
   [[nodiscard]] void* shared_object(const void* key, std::size_t bytes, std::size_t alignment);
   [[nodiscard]] void* dynamic_shared() const;
   [[nodiscard]] void* map_shared_rank(const void* local, unsigned rank);
@@ -76,7 +77,7 @@ class KernelRun {
     unsigned mask = 0;
     unsigned arrived = 0;
     const char* operation = nullptr;
-    cuda::twin::LaneValues values{};
+    std::shared_ptr<cuda::twin::LaneValues> values;
   };
   struct Thread {
     cuda::twin::ThreadPlace place;
@@ -90,8 +91,8 @@ class KernelRun {
     std::uint32_t cluster_arrivals;
     std::uint32_t cluster_waits;
     std::array<std::uint32_t, 32> warp_seen;
-    cuda::twin::LaneValues met;                 // what the last meeting brought
-    std::deque<std::vector<AsyncCopy>> copies;  // groups, oldest first; the last one is open
+    std::shared_ptr<const cuda::twin::LaneValues> met;  // what the last meeting brought
+    std::deque<std::vector<AsyncCopy>> copies;          // groups, oldest first; the last one is open
   };
   struct Block {
     unsigned waiting = 0;
@@ -112,7 +113,7 @@ class KernelRun {
   static void enter(boost::context::detail::transfer_t from);
   void end_thread(Thread& thread);
   void name_the_stuck();
-  void release_lanes(unsigned lanes, const cuda::twin::LaneValues& values);
+  void release_lanes(unsigned lanes);
   void join_warp_clocks(unsigned lanes);
   void land(const std::vector<AsyncCopy>& group);
   void check_block_alive(const void* shared);

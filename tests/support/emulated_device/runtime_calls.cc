@@ -6,6 +6,8 @@
 #include <cuda_runtime_api.h>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "cuda/device/twin.h"
@@ -21,6 +23,12 @@ using millrace::emulated::Stream;
 using Kind = Device::CallKind;
 
 constexpr int kVersion = CUDART_VERSION;
+constexpr int kMultiprocessors = 4;
+constexpr int kMostThreads = 1024;
+constexpr int kSharedByDefault = 48 * 1024;
+constexpr int kSharedOnRequest = static_cast<int>(millrace::emulated::SharedMemory::kBlockBytes);
+constexpr int kSharedOfMultiprocessor = 228 * 1024;
+constexpr int kL2Bytes = 50 * 1024 * 1024;
 
 thread_local cudaError_t error_without_device = cudaSuccess;
 
@@ -38,6 +46,7 @@ cudaError_t call(const char* name, Kind kind, Body&& body) {
   Device* device = Device::current;
   if (device == nullptr) return keep(nullptr, cudaErrorInsufficientDriver);
   const cudaError_t refused = device->begin_call(name, kind);
+  if (refused == cudaSuccess && device->skips(name)) return cudaSuccess;
   return keep(device, refused != cudaSuccess ? refused : body(*device));
 }
 
@@ -70,6 +79,58 @@ void* keep_graph(Device& device, std::shared_ptr<Graph> graph) {
   return handle;
 }
 
+// What cudaDeviceGetAttribute says; nothing for attributes that nobody has asked for yet.
+std::optional<int> attribute_of(const Device& device, cudaDeviceAttr attribute) {
+  const int capability = device.settings.compute_capability;
+  switch (attribute) {
+    case cudaDevAttrComputeCapabilityMajor:
+      return capability / 10;
+    case cudaDevAttrComputeCapabilityMinor:
+      return capability % 10;
+    case cudaDevAttrMultiProcessorCount:
+      return kMultiprocessors;
+    case cudaDevAttrWarpSize:
+      return 32;
+    case cudaDevAttrMaxThreadsPerBlock:
+    case cudaDevAttrMaxBlockDimX:
+    case cudaDevAttrMaxBlockDimY:
+      return kMostThreads;
+    case cudaDevAttrMaxBlockDimZ:
+      return 64;
+    case cudaDevAttrMaxGridDimX:
+      return 0x7fffffff;
+    case cudaDevAttrMaxGridDimY:
+    case cudaDevAttrMaxGridDimZ:
+      return 65535;
+    case cudaDevAttrMaxThreadsPerMultiProcessor:
+      return 2 * kMostThreads;
+    case cudaDevAttrMaxSharedMemoryPerBlock:
+      return kSharedByDefault;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      return kSharedOnRequest;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+      return kSharedOfMultiprocessor;
+    case cudaDevAttrL2CacheSize:
+      return kL2Bytes;
+    case cudaDevAttrAsyncEngineCount:
+      return 2;
+    case cudaDevAttrComputeMode:
+      return cudaComputeModeDefault;
+    case cudaDevAttrConcurrentKernels:
+    case cudaDevAttrMemoryPoolsSupported:
+    case cudaDevAttrUnifiedAddressing:
+      return 1;
+    case cudaDevAttrClusterLaunch:
+      return capability >= 90 ? 1 : 0;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool exists(const Device& device, int ordinal) {
+  return ordinal >= 0 && ordinal < device.settings.device_count;
+}
+
 cudaError_t drop_graph(Device& device, void* handle) {
   return device.graphs.erase(handle) == 1 ? cudaSuccess : cudaErrorInvalidValue;
 }
@@ -90,31 +151,52 @@ extern "C" {
 // --- the device
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  return call("cudaGetDeviceCount", Kind::plain, [&](Device&) { return *count = 1, cudaSuccess; });
+  *count = 0;
+  return call("cudaGetDeviceCount", Kind::plain,
+              [&](Device& its) { return *count = its.settings.device_count, cudaSuccess; });
 }
 
 cudaError_t cudaGetDevice(int* device) {
-  return call("cudaGetDevice", Kind::plain, [&](Device&) { return *device = 0, cudaSuccess; });
+  return call("cudaGetDevice", Kind::plain, [&](Device& its) {
+    const auto selected = its.selected.find(std::this_thread::get_id());
+    *device = selected == its.selected.end() ? 0 : selected->second;
+    return cudaSuccess;
+  });
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return call("cudaSetDevice", Kind::plain,
-              [&](Device&) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; });
+  return call("cudaSetDevice", Kind::plain, [&](Device& its) {
+    if (!exists(its, device)) return cudaErrorInvalidDevice;
+    its.selected[std::this_thread::get_id()] = device;
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  return call("cudaDeviceGetAttribute", Kind::plain, [&](Device& its) {
+    if (!exists(its, device)) return cudaErrorInvalidDevice;
+    const std::optional<int> known = attribute_of(its, attribute);
+    if (!known) return cudaErrorInvalidValue;
+    *value = *known;
+    return cudaSuccess;
+  });
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return call("cudaGetDeviceProperties", Kind::plain, [&](Device& its) {
-    if (device != 0) return cudaErrorInvalidDevice;
+    if (!exists(its, device)) return cudaErrorInvalidDevice;
     *properties = cudaDeviceProp{};
     std::strncpy(properties->name, "Emulated device", sizeof properties->name - 1);
     properties->major = its.settings.compute_capability / 10;
     properties->minor = its.settings.compute_capability % 10;
     properties->totalGlobalMem = its.settings.memory_bytes;
-    properties->multiProcessorCount = 4;
+    properties->multiProcessorCount = kMultiprocessors;
     properties->warpSize = 32;
-    properties->maxThreadsPerBlock = 1024;
-    properties->sharedMemPerBlock = 48 * 1024;
-    properties->sharedMemPerBlockOptin = 227 * 1024;
+    properties->maxThreadsPerBlock = kMostThreads;
+    properties->sharedMemPerBlock = kSharedByDefault;
+    properties->sharedMemPerBlockOptin = kSharedOnRequest;
+    properties->sharedMemPerMultiprocessor = kSharedOfMultiprocessor;
+    properties->l2CacheSize = kL2Bytes;
     properties->asyncEngineCount = 2;
     properties->memoryPoolsSupported = 1;
     return cudaSuccess;
@@ -131,7 +213,7 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 
 cudaError_t cudaDriverGetVersion(int* version) {
   const std::lock_guard lock(Device::mutex);
-  *version = Device::current == nullptr ? 0 : kVersion;
+  *version = Device::current == nullptr ? 0 : Device::current->settings.driver_version;
   return cudaSuccess;
 }
 
@@ -310,8 +392,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
 
 cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribute, int value) {
   return call("cudaFuncSetAttribute", Kind::plain, [&](Device& device) {
-    constexpr int kMost = static_cast<int>(millrace::emulated::SharedMemory::kBlockBytes);
-    if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value > kMost)
+    if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value > kSharedOnRequest)
       return cudaErrorInvalidValue;
     device.dynamic_shared_limits[function] = value;
     return cudaSuccess;
@@ -330,6 +411,15 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     *graph =
         captured == nullptr ? nullptr : static_cast<cudaGraph_t>(keep_graph(device, std::move(captured)));
     return result;
+  });
+}
+
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  return call_on(stream, "cudaStreamIsCapturing", Kind::plain, [&](Device&, Stream& its) {
+    *status = its.capture == nullptr ? cudaStreamCaptureStatusNone
+              : its.capture->spoilt  ? cudaStreamCaptureStatusInvalidated
+                                     : cudaStreamCaptureStatusActive;
+    return cudaSuccess;
   });
 }
 
@@ -373,6 +463,8 @@ const char* cudaGetErrorName(cudaError_t error) {
     MILLRACE_NAME(cudaErrorNoDevice);
     MILLRACE_NAME(cudaErrorInvalidDevice);
     MILLRACE_NAME(cudaErrorNoKernelImageForDevice);
+    MILLRACE_NAME(cudaErrorSystemDriverMismatch);
+    MILLRACE_NAME(cudaErrorNotSupported);
     MILLRACE_NAME(cudaErrorDevicesUnavailable);
     MILLRACE_NAME(cudaErrorInvalidResourceHandle);
     MILLRACE_NAME(cudaErrorIllegalState);
@@ -401,6 +493,28 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorInsufficientDriver:
       return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorInvalidValue:
+      return "invalid argument";
+    case cudaErrorInitializationError:
+      return "initialization error";
+    case cudaErrorDevicesUnavailable:
+      return "CUDA-capable device(s) is/are busy or unavailable";
+    case cudaErrorNoDevice:
+      return "no CUDA-capable device is detected";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    case cudaErrorNoKernelImageForDevice:
+      return "no kernel image is available for execution on the device";
+    case cudaErrorSystemDriverMismatch:
+      return "system has unsupported display driver / cuda driver combination";
+    case cudaErrorIllegalAddress:
+      return "an illegal memory access was encountered";
+    case cudaErrorLaunchFailure:
+      return "unspecified launch failure";
+    case cudaErrorMisalignedAddress:
+      return "misaligned address";
+    case cudaErrorNotSupported:
+      return "operation not supported";
     default:
       return "said by the emulated device";
   }

@@ -12,6 +12,7 @@ constexpr double kHostCallUs = 1.0;
 constexpr double kStartUs = 3.0;          // of any work
 constexpr double kCopyBytesPerUs = 25e3;  // 25 GB/s
 constexpr double kThreadUs = 1e-3;        // of a kernel
+constexpr double kFlopsPerUs = 10e6;      // of a library
 
 bool overlaps(const Work::Watch& watch, const std::byte* begin, std::size_t bytes) {
   return begin < watch.begin + watch.bytes && watch.begin < begin + bytes;
@@ -173,6 +174,8 @@ double Streams::cost_us(const Work& work) const {
     case Work::Kind::copy:
     case Work::Kind::fill:
       return kStartUs + static_cast<double>(work.bytes) / kCopyBytesPerUs;
+    case Work::Kind::library:
+      return kStartUs + work.library->flops / kFlopsPerUs;
     case Work::Kind::graph: {
       double sum = kStartUs;
       for (const Graph::Node& node : work.graph->nodes) sum += cost_us(node.work) - kStartUs / 2;

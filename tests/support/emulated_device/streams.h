@@ -30,11 +30,29 @@ struct Completion {
 
 struct Graph;
 
+// Memory that library work touches: `rows` of `row_bytes` each, `pitch` bytes apart. It may be empty.
+struct Range {
+  const char* name;  // for messages: "A", "bias"
+  const void* begin;
+  std::size_t row_bytes;
+  std::size_t rows = 1;
+  std::size_t pitch = 0;
+};
+
+// What one call of a library enqueues: computed on the host when its turn comes, and again by every replay.
+// `compute` touches what the ranges say, and makes no runtime call.
+struct LibraryWork {
+  std::vector<Range> reads;
+  std::vector<Range> writes;
+  std::function<void()> compute;
+  double flops = 0;  // for the clock
+};
+
 // Each does one thing at a time.
 enum class Engine { copying_in, copying_out, computing };
 
 struct Work {
-  enum class Kind { kernel, copy, fill, record, wait, make_live, release, graph };
+  enum class Kind { kernel, copy, fill, record, wait, make_live, release, graph, library };
 
   Kind kind;
   std::string name;
@@ -44,8 +62,9 @@ struct Work {
   std::size_t bytes = 0;            // copy, fill
   int value = 0;                    // fill
   Engine engine = Engine::computing;
-  std::shared_ptr<Completion> completion{};  // record, wait
-  std::shared_ptr<const Graph> graph{};      // graph
+  std::shared_ptr<Completion> completion{};      // record, wait
+  std::shared_ptr<const Graph> graph{};          // graph
+  std::shared_ptr<const LibraryWork> library{};  // library
   WorkOrder order{};
   double earliest_us = 0;  // the host's clock when it was enqueued
   // Digests of the pinned memory that its copies use, as it was when they were enqueued.
@@ -92,8 +111,8 @@ struct Event {
 
 class Streams {
  public:
-  // `run` executes kernels, copies, fills, make_live and release; false where it failed and the device is
-  // lost.
+  // `run` executes kernels, copies, fills, library work, make_live and release; false where it failed and the
+  // device is lost.
   Streams(std::uint64_t seed, std::function<bool(const Work&)> run);
 
   Stream& make_stream();

@@ -4,7 +4,9 @@
 #include <array>
 #include <cstring>
 #include <iterator>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/emulated_device/kernel_run.h"
@@ -35,7 +37,7 @@ void KernelRun::require_lane(unsigned mask, unsigned lane, const char* operation
   }
 }
 
-LaneValues KernelRun::warp_exchange(unsigned mask, const LaneValue& mine, const char* operation) {
+const LaneValues& KernelRun::warp_exchange(unsigned mask, const LaneValue& mine, const char* operation) {
   const unsigned lane = current_->place.linear_thread % kWarp;
   if ((mask >> lane & 1U) == 0) {
     fail(Failure::Kind::divergent_barrier,
@@ -48,7 +50,7 @@ LaneValues KernelRun::warp_exchange(unsigned mask, const LaneValue& mine, const 
   auto meeting = std::find_if(meetings.begin(), meetings.end(),
                               [&](const Meeting& candidate) { return candidate.mask == wanted; });
   if (meeting == meetings.end()) {
-    meetings.push_back({.mask = wanted, .operation = operation});
+    meetings.push_back({.mask = wanted, .operation = operation, .values = std::make_shared<LaneValues>()});
     meeting = std::prev(meetings.end());
   }
   if (std::strcmp(meeting->operation, operation) != 0) {
@@ -56,23 +58,23 @@ LaneValues KernelRun::warp_exchange(unsigned mask, const LaneValue& mine, const 
          std::string("calls ") + operation + ", while other lanes of its mask are in " + meeting->operation);
   }
   meeting->arrived |= 1U << lane;
-  meeting->values[lane] = mine;
+  (*meeting->values)[lane] = mine;
   if (meeting->arrived != wanted) {
     suspend(State::at_warp, operation);
-    return current_->met;
+    return *current_->met;
   }
-  const LaneValues values = meeting->values;
+  current_->met = std::move(meeting->values);
   meetings.erase(meeting);
   if (std::strcmp(operation, "warp_barrier") == 0) join_warp_clocks(wanted);
-  release_lanes(wanted, values);
-  return values;
+  release_lanes(wanted);
+  return *current_->met;
 }
 
-void KernelRun::release_lanes(unsigned lanes, const LaneValues& values) {
+void KernelRun::release_lanes(unsigned lanes) {
   const unsigned begin = warp_begin();
   for (unsigned lane = 0; lane < kWarp; ++lane) {
     if ((lanes >> lane & 1U) == 0 || begin + lane == current_->index) continue;
-    threads_[begin + lane].met = values;
+    threads_[begin + lane].met = current_->met;
     ready_.push_back(begin + lane);
   }
 }

@@ -1,4 +1,4 @@
-#include "host/engine/reference_network.h"
+#include "support/reference_network.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,0 +1,55 @@
+// The device that a test of the engine runs on: emulated in most builds, a real one in builds for a CUDA
+// host. What only the emulator knows (schedules, counters, faults) is tested elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "millrace/engine.h"
+#include "millrace/window.h"
+
+#include "cuda/engine/cuda_engine.h"
+
+namespace millrace::test {
+
+// One at a time; engines go before it.
+class TestDevice {
+ public:
+  explicit TestDevice(std::uint64_t seed = 1);
+  TestDevice(const TestDevice&) = delete;
+  TestDevice& operator=(const TestDevice&) = delete;
+  ~TestDevice();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// cuBLASLt as this device has it.
+[[nodiscard]] std::unique_ptr<cuda::ProductLibrary> device_products(cudaStream_t stream);
+
+// An engine on it.
+[[nodiscard]] std::unique_ptr<cuda::CudaEngine> device_engine(const NetworkShape& shape,
+                                                              const TrainingSettings& settings,
+                                                              std::uint32_t max_window_rows);
+
+// A window's rows in memory that the engine can stage from.
+class StagedWindow {
+ public:
+  StagedWindow(Engine& engine, const WindowView& window);
+  [[nodiscard]] const WindowView& view() const { return view_; }
+
+  // Puts another window into the same memory; it has as many rows.
+  void refill(const WindowView& window);
+
+ private:
+  HostBuffer memory_;
+  WindowView view_;
+};
+
+// Stages a copy of the window, scores and trains it, and waits.
+WindowOutcome run_window(Engine& engine, const WindowView& window);
+
+}  // namespace millrace::test
