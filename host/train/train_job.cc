@@ -155,14 +155,14 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
 
   const std::unique_ptr<Engine> engine = make_engine(engine_request(job, checkpoint, observer));
   engine->restore(checkpoint.model);
+  const bool begins_now = checkpoint.millrace_version.empty();
+  if (!begins_now) note_changes(job, checkpoint.settings, *engine, observer);
   const std::size_t slots = engine->windows_in_flight() + kSlotsAhead;
 
   const SourceSettings reading = source_settings(job, checkpoint, slots);
   KafkaSource source(reading);
   PositionLedger positions(source.partitions(), source.starts(), checkpoint.positions);
 
-  const bool begins_now = checkpoint.millrace_version.empty();
-  if (!begins_now) note_changes(job, checkpoint.settings, *engine, observer);
   checkpoint.settings = stream_settings(job, reading.group, *engine);
   checkpoint.millrace_version = MILLRACE_VERSION;
   checkpoint.positions = positions.positions();

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -55,6 +56,18 @@ TEST(Program, EndsWithCode2OnAnUnknownOptionWhereverItStands) {
   expect_failure(millrace({"options-markdown"}, {}, {{"MILLRACE_BROKRS", "b"}}), 2,
                  "did you mean MILLRACE_BROKERS?");
   expect_failure(millrace({"prodce"}), 2, "did you mean produce?");
+}
+
+TEST(Program, TellsWhatThisMachineHas) {
+  const support::ProcessResult text = millrace({"doctor"});
+  EXPECT_EQ(text.exit_code, 0) << text.describe();
+  EXPECT_THAT(text.out, HasSubstr("--engine auto trains on "));
+  const support::ProcessResult result = millrace({"doctor", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.describe();
+  const auto report = nlohmann::json::parse(result.out);
+  EXPECT_EQ(report.at("schema_version"), 1);
+  EXPECT_THAT(report.at("cpu").at("engine").get<std::string>(), StartsWith("cpu, oneDNN "));
+  EXPECT_EQ(report.at("librdkafka").at("version"), rd_kafka_version_str());
 }
 
 TEST(Program, SaysSoWhenItsOutputCannotBeWritten) {

@@ -367,7 +367,7 @@ TEST(StateDigest, OfAnOlderStateStaysWhatItWas) {
   checkpoint.settings = {
       .features = 2, .label = "key", .format = "csv", .topics = {"clicks"}, .engine = "cpu"};
   checkpoint.positions = {{{"clicks", 0}, {5, 0}, {}}};
-  EXPECT_EQ(state_digest(checkpoint), 0x0ULL);
+  EXPECT_EQ(state_digest(checkpoint), 0x85418301825c2070ULL);
 }
 
 TEST(StateDigest, ChangesWithEverythingThatTrainingDependsOn) {

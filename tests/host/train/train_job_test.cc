@@ -1,7 +1,12 @@
 // What a run refuses before it asks any broker: there is none here.
 #include "train/train_job.h"
 
+#include <functional>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "millrace/errors.h"
 
@@ -10,6 +15,9 @@
 
 namespace millrace {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
 
 TrainJob job_over(const std::filesystem::path& state) {
   TrainJob job;
@@ -22,20 +30,26 @@ TrainJob job_over(const std::filesystem::path& state) {
 }
 
 // A state as job_over's first run would leave it.
-void begin_state(const std::filesystem::path& folder) {
+void begin_state(
+    const std::filesystem::path& folder,
+    const std::function<void(Checkpoint&)>& change = [](Checkpoint&) {}) {
   const TrainJob job = job_over(folder);
   Checkpoint checkpoint;
   checkpoint.model = initial_model_state(job.shape, job.training.seed);
   checkpoint.settings.features = 2;
   checkpoint.settings.columns = job.decoder.columns;
   checkpoint.settings.training = job.training;
+  change(checkpoint);
   StateFolder::open(folder).save(checkpoint);
 }
 
-void run(const TrainJob& job) {
-  const TrainObserver deaf{.note = [](std::string_view) {},
-                           .window = [](const TrainTick&, std::span<const std::int64_t>) {}};
-  static_cast<void>(run_train_job(job, deaf, {}));
+void run(const TrainJob& job, std::vector<std::string>* notes = nullptr) {
+  const TrainObserver observer{.note =
+                                   [&](std::string_view sentence) {
+                                     if (notes != nullptr) notes->emplace_back(sentence);
+                                   },
+                               .window = [](const TrainTick&, std::span<const std::int64_t>) {}};
+  static_cast<void>(run_train_job(job, observer, {}));
 }
 
 std::string refused_setting(const TrainJob& job) {
@@ -64,6 +78,39 @@ TEST_F(ResumingTrainJob, MayChangeHowItTrains) {
   job_.training.learning_rate = 0.1;
   job_.window_rows = 77;
   EXPECT_EQ(refused_setting(job_), "nothing");
+}
+
+// What a run over a state of that engine and mathematics says, until it asks for the broker.
+std::vector<std::string> notes_over(const std::string& engine, MathMode math) {
+  const support::TempDir folder;
+  TrainJob job = job_over(folder.path());
+  job.engine = "cpu";
+  begin_state(folder.path(), [&](Checkpoint& checkpoint) {
+    checkpoint.millrace_version = "0.1.0";
+    checkpoint.settings.engine = engine;
+    checkpoint.settings.training.math = math;
+  });
+  std::vector<std::string> notes;
+  EXPECT_THROW(run(job, &notes), KafkaError);
+  return notes;
+}
+
+TEST(ResumedTrainJob, SaysThatAnotherEngineAndOtherMathematicsGoOn) {
+  EXPECT_THAT(notes_over("cuda", MathMode::bf16),
+              ElementsAre(StartsWith("Going on from checkpoint"), "The engine changed from cuda to cpu.",
+                          "The mathematics changed from bf16 to fp32."));
+}
+
+TEST(ResumedTrainJob, SaysNothingOfAnEngineAndMathematicsThatStayed) {
+  EXPECT_THAT(notes_over("cpu", MathMode::fp32), ElementsAre(StartsWith("Going on from checkpoint")));
+}
+
+TEST(TrainJob, RefusesMathematicsThatTheCpuEngineDoesNotHave) {
+  const support::TempDir folder;
+  TrainJob job = job_over(folder / "state");
+  job.engine = "cpu";
+  job.training.math = MathMode::tf32;
+  EXPECT_THROW(run(job), OptionError);
 }
 
 TEST_F(ResumingTrainJob, RefusesOtherLayers) {
