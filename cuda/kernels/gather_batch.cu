@@ -28,7 +28,7 @@ __device__ float scaled(const DeviceWindow& window, const DeviceScaling& scaling
 // all notes which rows the batch has. Scattered rows, each in one piece; the three vectors of the scaling
 // stay in the cache. Bound by memory. Deterministic: every element is one thread's.
 //
-// traffic: 4·features + 16 + element·columns B/row, 2·features FLOP/row
+// traffic: 4·features + 16 + element·inputs B/row, 2·features FLOP/row
 template <class T>
 __global__ void MILLRACE_LAUNCH_BOUNDS(kGatherThreads)
     gather_batch(DeviceScaling scaling, BatchRows<T> batch, StepState* state) {

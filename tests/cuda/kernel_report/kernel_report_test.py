@@ -5,7 +5,6 @@ import importlib.machinery
 import importlib.util
 import io
 import json
-import os
 import pathlib
 import sys
 import tempfile
@@ -25,6 +24,9 @@ def load_tool():
 
 
 report = load_tool()
+
+FOLDER = tempfile.TemporaryDirectory()
+unittest.addModuleCleanup(FOLDER.cleanup)
 
 SOURCE = """
 // One thread per row. Deterministic. traffic: 4·features + element·columns B/row,
@@ -51,8 +53,7 @@ class Planted:
     """A build with one kernel file, and its sources."""
 
     def __init__(self, source=SOURCE, text=None):
-        self.folder = tempfile.TemporaryDirectory()
-        self.root = pathlib.Path(self.folder.name)
+        self.root = pathlib.Path(tempfile.mkdtemp(dir=FOLDER.name))
         self.logs = self.root / "build/cuda/CMakeFiles/kernels.dir/kernels"
         self.sources = self.root / "cuda"
         self.logs.mkdir(parents=True)
@@ -70,8 +71,9 @@ class Planted:
     def run(self, *arguments):
         """The exit code and what was printed."""
         out = io.StringIO()
-        command = ["kernel-report", "--no-build", "--build", str(self.root / "build"), "--sources", str(self.sources)]
-        with mock.patch.object(sys, "argv", [*command, *arguments]), contextlib.redirect_stdout(out):
+        command = ["kernel-report", "--build", str(self.root / "build"), "--sources", str(self.sources)]
+        with mock.patch.object(sys, "argv", [*command, *arguments]), contextlib.redirect_stdout(out), \
+                contextlib.redirect_stderr(out):
             return report.main(), out.getvalue()
 
 
@@ -214,5 +216,4 @@ class Json(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    os.environ["LC_ALL"] = "C.UTF-8"
     unittest.main()
