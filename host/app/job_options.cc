@@ -53,15 +53,12 @@ SourceSettings source_settings(const OptionValues& options, const LabelRule& lab
   return source;
 }
 
-MathMode math_mode(const std::string& name) {
-  for (const MathMode math : {MathMode::tf32, MathMode::bf16}) {
-    if (name == name_of(math)) return math;
-  }
-  return MathMode::fp32;  // the option table checked it
-}
+}  // namespace
 
-NetworkShape network_shape(const OptionValues& options, std::uint32_t features) {
-  NetworkShape shape{{features}};
+unsigned decode_threads_of_this_machine() { return std::max(1U, std::thread::hardware_concurrency() / 2); }
+
+NetworkShape network_shape(const OptionValues& options) {
+  NetworkShape shape{{features_of(options).count}};
   for (const std::string& width : options.list("layers")) {
     shape.widths.push_back(static_cast<std::uint32_t>(std::stoul(width)));  // the option table checked them
   }
@@ -69,9 +66,16 @@ NetworkShape network_shape(const OptionValues& options, std::uint32_t features) 
   return shape;
 }
 
-}  // namespace
+MathMode math_mode(const OptionValues& options) {
+  for (const MathMode math : {MathMode::tf32, MathMode::bf16}) {
+    if (options.text("math") == name_of(math)) return math;
+  }
+  return MathMode::fp32;  // the option table checked it
+}
 
-unsigned decode_threads_of_this_machine() { return std::max(1U, std::thread::hardware_concurrency() / 2); }
+CudaSettings cuda_settings(const OptionValues& options) {
+  return {.device = static_cast<int>(options.integer("device")), .tune = options.flag("tune"), .choices = {}};
+}
 
 ClientSettings client_settings(const OptionValues& options) {
   return {.brokers = options.text("brokers"),
@@ -92,16 +96,15 @@ TrainJob train_job(const OptionValues& options) {
                  .label = label,
                  .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes"))};
   job.label = options.text("label");
-  job.shape = network_shape(options, features.count);
+  job.shape = network_shape(options);
   job.training = {.epochs = static_cast<std::uint32_t>(options.integer("epochs")),
                   .batch = static_cast<std::uint32_t>(options.integer("batch")),
                   .learning_rate = options.number("learning-rate"),
                   .seed = static_cast<std::uint64_t>(options.integer("seed")),
                   .standardize = options.flag("standardize"),
-                  .math = math_mode(options.text("math"))};
+                  .math = math_mode(options)};
   job.engine = options.text("engine");
-  job.cuda = {
-      .device = static_cast<int>(options.integer("device")), .tune = options.flag("tune"), .choices = {}};
+  job.cuda = cuda_settings(options);
   job.engine_threads = static_cast<int>(options.integer("engine-threads"));
   job.decode_threads = decode_threads(options);
   job.window_rows = static_cast<std::uint32_t>(options.integer("window-rows"));

@@ -16,6 +16,9 @@
 namespace millrace {
 
 [[nodiscard]] ClientSettings client_settings(const OptionValues& options);
+[[nodiscard]] NetworkShape network_shape(const OptionValues& options);  // --features, --layers
+[[nodiscard]] MathMode math_mode(const OptionValues& options);
+[[nodiscard]] CudaSettings cuda_settings(const OptionValues& options);  // --device, --tune
 [[nodiscard]] TrainJob train_job(const OptionValues& options);
 // Features, columns and label come from the state where the command line names none.
 [[nodiscard]] EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& state);

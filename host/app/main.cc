@@ -12,6 +12,7 @@
 
 #include "millrace/errors.h"
 
+#include "app/bench_command.h"
 #include "app/demo_command.h"
 #include "app/doctor_command.h"
 #include "app/error_sentences.h"
@@ -40,6 +41,7 @@ constexpr std::array kCommands = {
     CommandEntry{Command::train, run_train},
     CommandEntry{Command::evaluate, run_evaluate},
     CommandEntry{Command::inspect, run_inspect},
+    CommandEntry{Command::bench, run_bench},
     CommandEntry{Command::demo, run_demo},
     CommandEntry{Command::doctor, run_doctor},
     CommandEntry{Command::options_markdown, run_options_markdown},

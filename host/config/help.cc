@@ -97,7 +97,7 @@ std::string usage(const CommandDescription& description) {
   if (description.positional.empty()) {
     line += needed;
   } else {
-    line += fmt::format(" {} |{}", description.positional, needed);
+    line += fmt::format(" {}{}{}", description.positional, needed.empty() ? "" : " |", needed);
   }
   return wrapped(line + " [options]", 0, 7);
 }

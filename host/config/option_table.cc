@@ -14,7 +14,7 @@ using enum OptionGroup;
 using enum OptionType;
 
 constexpr auto kBrokerCommands = only(produce, train, evaluate, inspect);
-constexpr auto kReporters = only(produce, train, evaluate, inspect, doctor);
+constexpr auto kReporters = only(produce, train, evaluate, inspect, bench, doctor);
 constexpr auto kConsumers = only(train, evaluate);
 constexpr CommandSet kNone{};
 
@@ -73,6 +73,7 @@ constexpr std::array kOptions = {
            "Names of the fields of a value, in their order; without it, as in training"},
     Option{"features", list, "N|A,B,...", rows, only(train), only(train), "", kAny,
            "How many features a row has, or their names among --columns"},
+    Option{"features", list, "N|A,B,...", rows, only(bench), kNone, "9", kAny, "How many features a row has"},
     Option{"label", text, "COLUMN", rows, only(produce), kNone, "", kAny, "The column that holds the label"},
     Option{
         "label", text, "key|value:NAME|header:NAME", rows, only(train), kNone, "key", kAny,
@@ -100,8 +101,10 @@ constexpr std::array kOptions = {
            "Larger records are bad records"},
 
     // Windows
-    Option{"window-rows", integer, "N", windows, only(train), kNone, "4096", between(1, 16'777'216),
+    Option{"window-rows", integer, "N", windows, only(train, bench), kNone, "4096", between(1, 16'777'216),
            "Rows that close a window"},
+    Option{"windows", integer, "N", windows, only(bench), kNone, "20", between(2, 100'000),
+           "Windows to measure"},
     Option{"window-ms", milliseconds, "MS", windows, only(train), kNone, "1000", kUpToADay,
            "Time that closes a window, even a short one"},
     Option{"memory-bytes", bytes, "N", windows, kConsumers, kNone, "256MiB", at_least(8'388'608),
@@ -113,21 +116,21 @@ constexpr std::array kOptions = {
     Option{"engine", choice, "auto|cuda|cpu", training, only(train), kNone, "auto", kAny,
            "What trains; auto takes the GPU if there is one"},
     Option{
-        "math", choice, "fp32|tf32|bf16", training, only(train), kNone, "fp32", kAny,
+        "math", choice, "fp32|tf32|bf16", training, only(train, bench), kNone, "fp32", kAny,
         "What matrix products multiply; sums, weights and moments are float32 in all. tf32 and bf16 need the "
         "CUDA engine"},
-    Option{"device", integer, "N", training, only(train), kNone, "0", between(0, 1023),
+    Option{"device", integer, "N", training, only(train, bench), kNone, "0", between(0, 1023),
            "The GPU that the CUDA engine takes, as CUDA numbers them; `millrace doctor` lists them"},
-    Option{"tune", flag, "", training, only(train), kNone, "", kAny,
+    Option{"tune", flag, "", training, only(train, bench), kNone, "", kAny,
            "Time the candidates for each matrix product before the first window of a new state, instead of "
            "taking the library's advice (CUDA)"},
     Option{"engine-threads", integer, "N", training, kConsumers, kNone, "1", between(1, 1024),
            "Threads of the CPU engine; results are the same bits only for the same number"},
-    Option{"layers", list, "N,N,...", training, only(train), kNone, "128,256,128", between(1, 65'536),
+    Option{"layers", list, "N,N,...", training, only(train, bench), kNone, "128,256,128", between(1, 65'536),
            "Widths of the hidden layers"},
-    Option{"epochs", integer, "E", training, only(train), kNone, "3", between(1, 1'000'000),
+    Option{"epochs", integer, "E", training, only(train, bench), kNone, "3", between(1, 1'000'000),
            "Passes over each window"},
-    Option{"batch", integer, "B", training, only(train), kNone, "32", between(1, 1'048'576),
+    Option{"batch", integer, "B", training, only(train, bench), kNone, "32", between(1, 1'048'576),
            "Rows of one update"},
     Option{"learning-rate", number, "R", training, only(train), kNone, "0.001", above_up_to(0, 10),
            "Step size of Adam"},
@@ -150,6 +153,7 @@ constexpr std::array kOptions = {
            "Write a page with the learning curves at the end"},
     Option{"report", text, "FILE", output, only(demo), kNone, "millrace-demo.html", kAny,
            "The page with the learning curves"},
+    Option{"overlap", flag, "", output, only(bench), kNone, "", kAny, "The same as the stage overlap"},
     Option{"json", flag, "", output, kReporters, kNone, "", kAny,
            "Print the result as one JSON object on standard output"},
     Option{"quiet", flag, "", output, only(produce, train, evaluate, demo), kNone, "", kAny,
@@ -172,6 +176,10 @@ constexpr std::array kCommands = {
                        false},
     CommandDescription{inspect, "inspect", "Says what is in a state folder, a checkpoint or a topic",
                        "DIR|FILE", "millrace inspect cancer", false},
+    CommandDescription{bench, "bench",
+                       "Measures a stage of the program on this machine, beside the bound that it runs "
+                       "against: overlap (of copies to the GPU with computing)",
+                       "STAGE", "millrace bench overlap --batch 1024", false},
     CommandDescription{demo, "demo", "Shows it all within a minute, with a broker of its own", "",
                        "millrace demo --report millrace-demo.html", false},
     CommandDescription{doctor, "doctor",
