@@ -1,18 +1,8 @@
 #include "cuda/engine/test_device.h"
 #include "cuda/gemm/cublaslt_products.h"
 #include "support/emulated_device/cublaslt.h"
-#include "support/emulated_device/emulated_device.h"
 
 namespace millrace::test {
-
-struct TestDevice::Parts {
-  emulated::EmulatedDevice device;
-};
-
-TestDevice::TestDevice(std::uint64_t seed)
-    : parts_(new Parts{emulated::EmulatedDevice({.seed = seed, .check_accesses = MILLRACE_CHECK_ACCESSES})}) {
-}
-TestDevice::~TestDevice() = default;
 
 std::unique_ptr<cuda::ProductLibrary> device_products(cudaStream_t stream) {
   return cuda::make_cublaslt_products(emulated::emulated_cublaslt(), {.workspace_bytes = 1 << 20}, stream);

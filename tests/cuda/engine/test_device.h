@@ -1,5 +1,4 @@
-// The device that a test of the engine runs on: emulated in most builds, a real one in builds for a CUDA
-// host. What only the emulator knows (schedules, counters, faults) is tested elsewhere.
+// What a test of the engine needs of its device (cuda/test_device.h).
 #pragma once
 
 #include <cstdint>
@@ -11,21 +10,9 @@
 #include "millrace/window.h"
 
 #include "cuda/engine/cuda_engine.h"
+#include "cuda/test_device.h"
 
 namespace millrace::test {
-
-// One at a time; engines go before it.
-class TestDevice {
- public:
-  explicit TestDevice(std::uint64_t seed = 1);
-  TestDevice(const TestDevice&) = delete;
-  TestDevice& operator=(const TestDevice&) = delete;
-  ~TestDevice();
-
- private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
-};
 
 // cuBLASLt as this device has it.
 [[nodiscard]] std::unique_ptr<cuda::ProductLibrary> device_products(cudaStream_t stream);
