@@ -19,8 +19,8 @@
 
 namespace millrace::cuda {
 
-// The root of the largest float.
-constexpr float kLargestGradient = 1.8446742e19F;
+// The largest float below 2^64, whose square is beyond the floats.
+constexpr float kLargestGradient = 0x1.fffffep63F;
 
 __device__ bool must_not_enter(float gradient) {
   return !(gradient <= kLargestGradient && gradient >= -kLargestGradient);

@@ -8,8 +8,9 @@
 namespace millrace {
 namespace {
 
-// The square of a gradient enters the second moment: beyond the root of the largest float it is infinite.
-constexpr float kLargestGradient = 1.8446742e19F;
+// The square of a gradient enters the second moment. This is the largest float below 2^64, whose square is
+// beyond the floats.
+constexpr float kLargestGradient = 0x1.fffffep63F;
 
 // A thread is worth waking for this many parameters.
 constexpr std::size_t kParametersPerThread = 8192;
