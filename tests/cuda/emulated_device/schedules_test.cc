@@ -7,6 +7,9 @@
 
 #include "millrace/errors.h"
 
+#include "cuda/buffer.h"
+#include "cuda/graph.h"
+#include "cuda/stream.h"
 #include "overlapped_scaling.h"
 #include "support/emulated_device/emulated_device.h"
 
@@ -49,6 +52,66 @@ TEST(Schedules, GiveWrongNumbersWhereTheCopyDoesNotWaitForComputing) {
 
 TEST(Schedules, FindAHostBufferThatIsFilledAgainBeforeItsCopyEnded) {
   EXPECT_GT(tally(MissingWait::host_for_slot).reused, 20);
+}
+
+// Whether another stream's work ran between two nodes of a graph.
+bool comes_between(std::uint64_t seed) {
+  const emulated::EmulatedDevice device({.seed = seed});
+  const cuda::Stream stream;
+  const cuda::Stream other;
+  const cuda::DeviceBuffer<float> shared(1, stream.view());
+  const cuda::DeviceBuffer<float> before(1, stream.view());
+  const cuda::DeviceBuffer<float> after(1, stream.view());
+  const cuda::PinnedBuffer<float> one(1);
+  const cuda::PinnedBuffer<float> results(2);
+  one[0] = 1;
+  cuda::fill_zero_async(shared.view(), stream.view());
+  const cuda::GraphExec exec(cuda::capture(stream.view(), [&] {
+    cuda::copy_async(before.view(), shared.view(), stream.view());
+    cuda::copy_async(after.view(), shared.view(), stream.view());
+  }));
+  stream.synchronize();
+  exec.launch_async(stream.view());
+  cuda::copy_async(shared.view(), one.view(), other.view());
+  cuda::copy_async(results.view().first(1), before.view(), stream.view());
+  cuda::copy_async(results.view().last(1), after.view(), stream.view());
+  stream.synchronize();
+  other.synchronize();
+  return results[0] != results[1];
+}
+
+TEST(Schedules, LetOtherStreamsWorkRunBetweenTheNodesOfAGraph) {
+  std::uint64_t between = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) between += comes_between(seed) ? 1 : 0;
+  EXPECT_GT(between, kSeeds / 10);
+  EXPECT_LT(between, kSeeds);
+}
+
+TEST(Schedules, FindAHostBufferThatIsFilledAgainWhileAGraphThatCopiesItRuns) {
+  std::uint64_t found = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    emulated::EmulatedDevice device({.seed = seed});
+    const cuda::Stream stream;
+    const cuda::DeviceBuffer<float> memory(1, stream.view());
+    const cuda::DeviceBuffer<float> other(1, stream.view());
+    const cuda::PinnedBuffer<float> host(1);
+    host[0] = 1;
+    const cuda::GraphExec exec(cuda::capture(stream.view(), [&] {
+      cuda::fill_zero_async(other.view(), stream.view());
+      cuda::copy_async(memory.view(), host.view(), stream.view());
+    }));
+    exec.launch_async(stream.view());
+    host[0] = 2;
+    try {
+      stream.synchronize();
+    } catch (const DeviceError&) {  // counted below
+    }
+    for (const emulated::Failure& failure : device.take_failures()) {
+      EXPECT_EQ(failure.kind, emulated::Failure::Kind::host_buffer_reused) << failure.sentence();
+      ++found;
+    }
+  }
+  EXPECT_GT(found, kSeeds / 10);
 }
 
 TEST(Schedules, AreTheSeedsAlone) {

@@ -214,7 +214,7 @@ bool Device::run(const Work& work) {
   for (const Work::Watch& watch : work.watches) {
     const Allocation* allocation = memory.holding(watch.begin, watch.bytes);
     if (allocation == nullptr || !allocation->live) continue;  // the copy itself says so
-    if (work.order.reach == nullptr && digest_of(watch.begin, watch.bytes) != watch.digest) {
+    if (digest_of(watch.begin, watch.bytes) != watch.digest) {
       return fail(work,
                   {Failure::Kind::host_buffer_reused, "pinned buffer " + std::to_string(allocation->number) +
                                                           " was changed by the host before the copy ended"});

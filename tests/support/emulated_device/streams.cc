@@ -200,44 +200,65 @@ void Streams::finish(Stream& stream, const Work& work) {
   }
 }
 
-bool Streams::run_graph(const Work& work) {
+// One node of the graph that stands first; the graph leaves the queue with its last.
+bool Streams::run_node(Stream& stream) {
+  Work& work = stream.queue.front();
   const std::vector<Graph::Node>& nodes = work.graph->nodes;
-  std::vector<std::size_t> waiting(nodes.size());
-  for (std::size_t i = 0; i < nodes.size(); ++i) waiting[i] = nodes[i].after.size();
-  std::vector<std::size_t> free;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (waiting[i] == 0) free.push_back(i);
+  if (!stream.replay) {
+    finish(stream, work);  // it takes its time whole: nothing waits for a part of it
+    stream.replay.emplace();
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      stream.replay->waiting.push_back(nodes[i].after.size());
+      if (nodes[i].after.empty()) stream.replay->free.push_back(i);
+    }
   }
-  while (!free.empty()) {
-    const auto next = free.begin() + static_cast<std::ptrdiff_t>(random_() % free.size());
+  Replay& replay = *stream.replay;
+  bool good = true;
+  if (!replay.free.empty()) {
+    const auto next = replay.free.begin() + static_cast<std::ptrdiff_t>(random_() % replay.free.size());
     const std::size_t index = *next;
-    free.erase(next);
+    replay.free.erase(next);
     Work node = nodes[index].work;
     node.order = work.order;
     node.order.name = node.name;
     node.order.reach = work.graph->reach;
     node.order.node = index;
-    if (!run_(node)) return false;
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
+    // As pinned memory was when the graph was launched, where no earlier node has changed it since.
+    std::erase_if(node.watches, [&](Work::Watch& watch) {
+      const auto launched = std::find_if(work.watches.begin(), work.watches.end(), [&](const auto& other) {
+        return other.begin == watch.begin && other.bytes == watch.bytes;
+      });
+      if (launched == work.watches.end()) return true;
+      watch = *launched;
+      return false;
+    });
+    good = run_(node);
+    for (std::size_t i = index + 1; i < nodes.size(); ++i) {
       const auto& after = nodes[i].after;
-      if (std::find(after.begin(), after.end(), index) != after.end() && --waiting[i] == 0) free.push_back(i);
+      if (std::find(after.begin(), after.end(), index) != after.end() && --replay.waiting[i] == 0) {
+        replay.free.push_back(i);
+      }
     }
   }
-  return true;
+  if (replay.free.empty()) {
+    stream.queue.pop_front();
+    stream.replay.reset();
+  }
+  return good;
 }
 
 bool Streams::run_one() {
   const std::vector<Stream*> candidates = ready();
   if (candidates.empty()) return false;
   Stream& stream = *candidates[random_() % candidates.size()];
+  if (stream.queue.front().kind == Work::Kind::graph) {
+    if (!run_node(stream)) abandon();
+    return true;
+  }
   const Work work = std::move(stream.queue.front());
   stream.queue.pop_front();
   bool good = true;
-  if (work.kind == Work::Kind::graph) {
-    good = run_(work) && run_graph(work);
-  } else if (work.kind != Work::Kind::record && work.kind != Work::Kind::wait) {
-    good = run_(work);
-  }
+  if (work.kind != Work::Kind::record && work.kind != Work::Kind::wait) good = run_(work);
   finish(stream, work);
   if (!good) abandon();
   return true;
@@ -272,6 +293,7 @@ void Streams::abandon() {
       if (work.completion != nullptr) work.completion->done = true;
     }
     stream->queue.clear();
+    stream->replay.reset();
   }
 }
 

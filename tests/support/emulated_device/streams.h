@@ -1,7 +1,8 @@
 // Streams, events, captured graphs, and the schedule: which piece of waiting work runs next.
 //
 // Work enters with what it must come after: all before it in its stream, and what its stream waited for. It
-// runs when the seed says so, or when the host waits. Clocks are virtual, in microseconds: one engine copies
+// runs when the seed says so, or when the host waits. A graph runs node by node, among the work of other
+// streams. Clocks are virtual, in microseconds: one engine copies
 // each way, one computes, and a call costs the host time too.
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -90,6 +92,12 @@ struct Capture {
   bool spoilt = false;
 };
 
+// A graph at the head of its stream's queue, of which some nodes have run.
+struct Replay {
+  std::vector<std::size_t> waiting;  // by node: how many nodes it still comes after
+  std::vector<std::size_t> free;     // nodes that may run
+};
+
 struct Stream {
   std::size_t index = 0;
   std::uint64_t enqueued = 0;
@@ -97,6 +105,7 @@ struct Stream {
   double time_us = 0;  // when its last finished work ended
   bool destroyed = false;
   std::deque<Work> queue;
+  std::optional<Replay> replay;      // of the graph that stands first
   std::shared_ptr<Capture> capture;  // while it is being captured
   bool capture_origin = false;
   std::vector<std::size_t> tail;  // nodes that the next captured work comes after
@@ -146,7 +155,7 @@ class Streams {
  private:
   [[nodiscard]] std::vector<Stream*> ready() const;
   bool run_one();
-  bool run_graph(const Work& work);
+  bool run_node(Stream& stream);
   void finish(Stream& stream, const Work& work);
   [[nodiscard]] double cost_us(const Work& work) const;
 
