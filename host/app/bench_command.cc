@@ -8,11 +8,14 @@
 #include <ranges>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "app/job_options.h"
 #include "bench/bench_report.h"
+#include "bench/decode_stage.h"
 #include "bench/overlap_stage.h"
+#include "bench/step_stage.h"
 #include "config/nearest_name.h"
 #include "config/option_table.h"
 
@@ -22,12 +25,54 @@ namespace {
 
 using Kind = OptionError::Kind;
 
+// Those of `train`.
+constexpr std::uint32_t kBatch = 32;
+constexpr std::uint32_t kWindowRows = 4096;
+// Some tens of milliseconds a round.
+constexpr std::int64_t kRowsToDecode = 1'000'000;
+
+// What an option was given, or what suits the stage.
+std::int64_t given_or(const OptionValues& options, std::string_view name, std::int64_t otherwise) {
+  return options.given(name) ? options.integer(name) : otherwise;
+}
+
+std::uint32_t count_of(const OptionValues& options, std::string_view name, std::uint32_t otherwise) {
+  return static_cast<std::uint32_t>(given_or(options, name, otherwise));
+}
+
+TrainingSettings training_settings(const OptionValues& options) {
+  return {.epochs = static_cast<std::uint32_t>(options.integer("epochs")),
+          .batch = count_of(options, "batch", kBatch),
+          .math = math_mode(options)};
+}
+
+unsigned rounds(const OptionValues& options) { return static_cast<unsigned>(options.integer("rounds")); }
+
+BenchReport run_step(const OptionValues& options) {
+  StepBench bench{.shape = network_shape(options),
+                  .training = {.math = math_mode(options)},
+                  .batches = {32, 256, 1024, 8192},
+                  .threads = {1},
+                  .rounds = rounds(options)};
+  if (options.given("batch")) bench.batches = {count_of(options, "batch", kBatch)};
+  const int all_threads = static_cast<int>(std::thread::hardware_concurrency());
+  if (options.given("engine-threads")) {
+    bench.threads = {static_cast<int>(options.integer("engine-threads"))};
+  } else if (all_threads > 1) {
+    bench.threads.push_back(all_threads);
+  }
+  return bench_step(bench);
+}
+
+BenchReport run_decode(const OptionValues& options) {
+  return bench_decode({.features = network_shape(options).features(),
+                       .rows = static_cast<std::uint64_t>(given_or(options, "rows", kRowsToDecode)),
+                       .rounds = rounds(options)});
+}
+
 BenchReport run_overlap(const OptionValues& options) {
-  const TrainingSettings training = {.epochs = static_cast<std::uint32_t>(options.integer("epochs")),
-                                     .batch = static_cast<std::uint32_t>(options.integer("batch")),
-                                     .math = math_mode(options)};
   return overlap_report(measure_overlap(
-      network_shape(options), training, static_cast<std::uint32_t>(options.integer("window-rows")),
+      network_shape(options), training_settings(options), count_of(options, "window-rows", kWindowRows),
       static_cast<std::uint32_t>(options.integer("windows")), cuda_settings(options)));
 }
 
@@ -39,6 +84,8 @@ struct Stage {
 
 const std::vector<Stage>& stages() {
   static const std::vector<Stage> kStages = {
+      {"step", run_step, {"features", "layers", "batch", "engine-threads", "math", "rounds"}},
+      {"decode", run_decode, {"features", "rows", "rounds"}},
       {"overlap",
        run_overlap,
        {"features", "layers", "batch", "epochs", "window-rows", "windows", "math", "device", "tune"}},

@@ -29,10 +29,54 @@ void expect_failure(const support::ProcessResult& result, int code, const std::s
   EXPECT_THAT(result.err, HasSubstr(part));
 }
 
+nlohmann::json json_of(std::vector<std::string> arguments) {
+  arguments.emplace_back("--json");
+  const support::ProcessResult result = bench(arguments);
+  EXPECT_EQ(result.exit_code, 0) << result.describe();
+  return nlohmann::json::parse(result.out, nullptr, false);
+}
+
+// What was reached, the bound in the same unit, and how the two compare.
+void expect_share(const nlohmann::json& result, const std::string& figure) {
+  EXPECT_GT(result.at(figure), 0.0) << result;
+  EXPECT_GT(result.at("bound_" + figure), 0.0) << result;
+  EXPECT_GT(result.at("share"), 0.0) << result;
+}
+
 TEST(BenchProgram, AsksForAStage) {
   expect_failure(bench({}), 2, "overlap");
   expect_failure(bench({"overlapp"}), 2, "did you mean overlap?");
   expect_failure(bench({"another", "--overlap"}), 2, "--overlap");
+}
+
+TEST(BenchProgram, RefusesOptionsThatTheStageHasNoUseFor) {
+  expect_failure(bench({"decode", "--layers", "8"}), 2, "`millrace bench decode` has no use for it");
+}
+
+TEST(BenchProgram, PutsAStepBesideThePeakOfTheSameThreads) {
+  const nlohmann::json report = json_of({"step", "--layers", "16,8", "--batch", "8", "--rounds", "1"});
+  EXPECT_EQ(report.at("schema_version"), 1);
+  EXPECT_EQ(report.at("stage"), "step");
+  EXPECT_EQ(report.at("widths"), (std::vector<int>{9, 16, 8, 1}));
+  ASSERT_FALSE(report.at("results").empty());
+  EXPECT_EQ(report.at("results").at(0).at("batch"), 8);
+  EXPECT_EQ(report.at("results").at(0).at("threads"), 1);
+  for (const nlohmann::json& result : report.at("results")) expect_share(result, "flop_per_s");
+}
+
+TEST(BenchProgram, PutsDecodingBesideABareLoop) {
+  const nlohmann::json report = json_of({"decode", "--features", "3", "--rows", "100", "--rounds", "2"});
+  EXPECT_EQ(report.at("stage"), "decode");
+  ASSERT_EQ(report.at("results").size(), 2U);
+  for (const nlohmann::json& result : report.at("results")) expect_share(result, "rows_per_s");
+}
+
+TEST(BenchProgram, PrintsATableForPeople) {
+  const support::ProcessResult result = bench({"decode", "--rows", "100", "--rounds", "1"});
+  EXPECT_EQ(result.exit_code, 0) << result.describe();
+  EXPECT_THAT(result.out, HasSubstr("share of it"));
+  EXPECT_THAT(result.out, HasSubstr("small integers"));
+  EXPECT_THAT(result.out, HasSubstr("librdkafka"));
 }
 
 TEST(BenchProgram, EndsWithCode7WhereNoGpuCanShowTheOverlap) {

@@ -1,0 +1,50 @@
+// Rows that look like those of a topic, the same every time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "millrace/record.h"
+#include "millrace/window.h"
+
+namespace millrace {
+
+enum class SampleValues {
+  small_integers,  // from 1 to 10, as in the breast-cancer rows
+  random_floats,   // with as many digits as tell a float32 from its neighbours
+};
+
+// Records as a consumer would hand them out: CSV values, the label as the key.
+class SampleRecords {
+ public:
+  SampleRecords(std::size_t rows, std::uint32_t features, SampleValues values);
+  SampleRecords(const SampleRecords&) = delete;
+  SampleRecords& operator=(const SampleRecords&) = delete;
+
+  [[nodiscard]] const std::vector<RecordView>& records() const { return records_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }  // of all values
+
+ private:
+  std::deque<std::string> values_;  // that do not move
+  std::vector<RecordView> records_;
+  std::size_t bytes_ = 0;
+};
+
+// A window of rows in ordinary memory, in order, as an engine on the CPU takes them.
+class SampleWindow {
+ public:
+  SampleWindow(std::uint32_t rows, std::uint32_t features);
+
+  [[nodiscard]] WindowView view() const;
+
+ private:
+  std::uint32_t features_;
+  std::vector<float> values_;
+  std::vector<float> labels_;
+  std::vector<std::uint32_t> index_;
+};
+
+}  // namespace millrace
