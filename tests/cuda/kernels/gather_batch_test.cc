@@ -136,14 +136,16 @@ TYPED_TEST(GatherBatch, TakesTheNextRowsOfThePassScaledWithZerosBeyondThem) {
   for (const std::uint32_t rows : kOddRows) {
     for (const std::uint32_t features : {1U, 4U, 9U, 131U}) {
       SCOPED_TRACE(std::to_string(rows) + " rows of " + std::to_string(features));
-      const Pass pass(rows, features, rows % 4 == 1);
       const std::uint32_t columns = padded(features, rows > 31);
-      under_each_seed([&](const Stream& stream) {
-        const DevicePass<TypeParam> device(pass, 32, columns, stream);
-        for (std::uint32_t next = 0; next <= rows; next += 32) {
-          expect_batch<TypeParam>(pass, next, columns, device.gather(next, {}));
-        }
-      });
+      for (const bool shuffled : {false, true}) {
+        const Pass pass(rows, features, shuffled);
+        under_each_seed([&](const Stream& stream) {
+          const DevicePass<TypeParam> device(pass, 32, columns, stream);
+          for (std::uint32_t next = 0; next <= rows; next += 32) {
+            expect_batch<TypeParam>(pass, next, columns, device.gather(next, {}));
+          }
+        });
+      }
     }
   }
 }
