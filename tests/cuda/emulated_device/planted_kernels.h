@@ -32,6 +32,21 @@ void leaves_while_another_block_reads(std::span<float> memory, cudaStream_t stre
 void writes_another_block_without_barrier(std::span<float> memory, cudaStream_t stream);
 void reads_a_copy_too_early(std::span<float> memory, cudaStream_t stream);
 void reads_anothers_copy_without_barrier(std::span<float> memory, cudaStream_t stream);
+void shuffles_outside_its_mask(std::span<float> memory, cudaStream_t stream);
+void shuffles_while_others_vote(std::span<float> memory, cudaStream_t stream);
+void arrives_twice_at_the_cluster_barrier(std::span<float> memory, cudaStream_t stream);
+void waits_at_the_cluster_barrier_without_arriving(std::span<float> memory, cudaStream_t stream);
+void reads_past_another_blocks_shared(std::span<float> memory, cudaStream_t stream);
+void maps_a_rank_that_is_not_there(std::span<float> memory, cudaStream_t stream);
+void maps_global_memory(std::span<float> memory, cudaStream_t stream);
+void copies_misaligned(std::span<float> memory, cudaStream_t stream);
+void copies_from_past_the_end(std::span<float> memory, cudaStream_t stream);
+void copies_past_shared(std::span<float> memory, cudaStream_t stream);
+void copies_to_global_memory(std::span<float> memory, cudaStream_t stream);
+void reads_without_atomics_what_others_count(std::span<float> memory, cudaStream_t stream);
+void forgets_to_commit_a_copy(std::span<float> memory, cudaStream_t stream);
+void waits_for_the_older_of_two_copies(std::span<float> memory, cudaStream_t stream);
+void copies_over_what_others_read(std::span<float> memory, cudaStream_t stream);
 void asks_for_too_much_shared(std::span<float> memory, cudaStream_t stream);
 void traps(std::span<float> memory, cudaStream_t stream);
 

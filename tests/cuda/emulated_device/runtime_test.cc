@@ -62,6 +62,50 @@ TEST(EmulatedRuntime, RefusesACopyFromMemoryThatIsNotPinned) {
   EXPECT_EQ(only_failure(device), Kind::unpinned_copy);
 }
 
+TEST(EmulatedRuntime, RefusesACopyToMemoryThatIsNotPinned) {
+  EmulatedDevice device;
+  const cuda::Stream stream;
+  const cuda::DeviceBuffer<float> memory(4, stream.view());
+  std::array<float, 4> pageable{};
+  EXPECT_THROW(cuda::copy_async(std::span<float>(pageable), memory.view(), stream.view()), DeviceError);
+  EXPECT_EQ(only_failure(device), Kind::unpinned_copy);
+}
+
+// `mistake(host, device, stream)` takes both buffers for 65 floats long.
+struct Floats {
+  std::size_t host;
+  std::size_t device;
+};
+
+template <class Mistake>
+void expect_out_of_bounds(const Floats& there_are, Mistake&& mistake) {
+  EmulatedDevice device;
+  const cuda::Stream stream;
+  const cuda::PinnedBuffer<float> host(there_are.host);
+  const cuda::DeviceBuffer<float> memory(there_are.device, stream.view());
+  cuda::fill_zero_async(memory.view(), stream.view());
+  mistake(std::span(host.data(), 65), std::span(memory.data(), 65), stream.view());
+  EXPECT_THROW(stream.synchronize(), DeviceError);
+  EXPECT_EQ(only_failure(device), Kind::out_of_bounds);
+}
+
+TEST(EmulatedRuntime, FindsACopyOrAFillThatReachesBeyondABuffer) {
+  const auto to_device = [](std::span<float> host, std::span<float> memory, cudaStream_t stream) {
+    cuda::copy_async(memory, host, stream);
+  };
+  const auto to_host = [](std::span<float> host, std::span<float> memory, cudaStream_t stream) {
+    cuda::copy_async(host, memory, stream);
+  };
+  const auto fill = [](std::span<float>, std::span<float> memory, cudaStream_t stream) {
+    cuda::fill_zero_async(memory, stream);
+  };
+  expect_out_of_bounds({.host = 65, .device = 64}, to_device);
+  expect_out_of_bounds({.host = 64, .device = 65}, to_device);
+  expect_out_of_bounds({.host = 65, .device = 64}, to_host);
+  expect_out_of_bounds({.host = 64, .device = 65}, to_host);
+  expect_out_of_bounds({.host = 65, .device = 64}, fill);
+}
+
 TEST(EmulatedRuntime, FindsMemoryUsedAfterItsReleaseInStreamOrder) {
   EmulatedDevice device;
   const cuda::Stream stream;

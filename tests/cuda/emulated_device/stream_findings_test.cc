@@ -1,8 +1,11 @@
 // Mistakes between streams, in global memory, found under every seed because accesses are observed and their
 // order known.
 
+#include <algorithm>
 #include <cstdint>
 #include <gtest/gtest.h>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "millrace/errors.h"
@@ -126,6 +129,46 @@ TEST(StreamFindings, AKernelThatReadsWhatNothingWroteIsFound) {
     stream.synchronize();
   });
   EXPECT_EQ(kinds, std::vector(kSeeds, Kind::never_written));
+}
+
+TEST(StreamFindings, AKernelThatUsesMemoryAfterItsReleaseIsFound) {
+  const auto kinds = kinds_by_seed([] {
+    const cuda::Stream stream;
+    const cuda::DeviceBuffer<float> result(64, stream.view());
+    std::optional<cuda::DeviceBuffer<float>> memory(std::in_place, 64, stream.view());
+    const std::span<float> dangling = memory->view();
+    cuda::fill_zero_async(dangling, stream.view());
+    memory.reset();
+    samples::scale_async(dangling, 1, 0, result.view(), stream.view());
+    stream.synchronize();
+  });
+  EXPECT_EQ(kinds, std::vector(kSeeds, Kind::use_after_free));
+}
+
+TEST(StreamFindings, AKernelThatReadsPastAPinnedBufferIsFound) {
+  const auto kinds = kinds_by_seed([] {
+    const cuda::Stream stream;
+    const cuda::PinnedBuffer<float> host(64);
+    const cuda::DeviceBuffer<float> result(65, stream.view());
+    std::fill(host.view().begin(), host.view().end(), 0.0F);
+    samples::scale_async(host.view(), 1, 0, result.view(), stream.view());
+    stream.synchronize();
+  });
+  EXPECT_EQ(kinds, std::vector(kSeeds, Kind::out_of_bounds));
+}
+
+TEST(StreamFindings, AWriteAndAFillThatNothingOrdersAreFound) {
+  const auto kinds = kinds_by_seed([] {
+    const cuda::Stream one;
+    const cuda::Stream other;
+    const cuda::DeviceBuffer<float> memory(64, one.view());
+    one.synchronize();
+    cuda::fill_zero_async(memory.view(), one.view());
+    cuda::fill_zero_async(memory.view(), other.view());
+    other.synchronize();
+    one.synchronize();
+  });
+  EXPECT_EQ(kinds, std::vector(kSeeds, Kind::stream_race));
 }
 
 TEST(StreamFindings, ACopyOfWhatAKernelLeftUnwrittenIsFound) {
