@@ -50,7 +50,8 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
   Prequential scores(job.auc_rows);
   EvaluateResult result;
   while (WindowSlot* slot = assembler.take()) {
-    refuse_bad_records(*slot, job.errors_tolerance, source.partitions(), decoder);
+    positions.read_also(slot->new_partitions);
+    refuse_bad_records(*slot, job.errors_tolerance, positions.partitions(), decoder);
     if (slot->rows > 0) {
       engine->stage(slot->view());
       engine->score();

@@ -179,7 +179,6 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
        .engine = *engine,
        .state = state,
        .decoder = decoder,
-       .partitions = source.partitions(),
        .positions = positions,
        .commit_async = [&](std::span<const CommitOffset> offsets) { source.commit_async(offsets); }},
       std::move(checkpoint), job.trainer);

@@ -55,7 +55,8 @@ WindowSlot* Trainer::take(const Observer& observe) {
 }
 
 void Trainer::begin(WindowSlot* slot) {
-  refuse_bad_records(*slot, settings_.errors_tolerance, parts_.partitions, parts_.decoder);
+  parts_.positions.read_also(slot->new_partitions);
+  refuse_bad_records(*slot, settings_.errors_tolerance, parts_.positions.partitions(), parts_.decoder);
   in_flight_.push_back(slot);
   if (slot->rows == 0) return;  // bad records only: positions move, weights do not
   parts_.engine.stage(slot->view());

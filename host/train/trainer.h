@@ -61,8 +61,7 @@ class Trainer {
     Assembler& assembler;
     Engine& engine;
     StateFolder& state;
-    const CsvDecoder& decoder;                   // to name a bad record's field
-    std::span<const TopicPartition> partitions;  // of the source
+    const CsvDecoder& decoder;  // to name a bad record's field
     PositionLedger& positions;
     std::function<void(std::span<const CommitOffset>)> commit_async;
   };

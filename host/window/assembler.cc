@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -56,10 +57,12 @@ Assembler::Assembler(RecordSource& source, const Decoder& decoder, const Assembl
       turns_(settings.window_rows, settings.starts.size()),
       builder_(decoder, settings.decode_threads, settings.window_rows, settings.fingerprint, settings.starts),
       partitions_(settings.starts.size()),
+      order_(settings.starts.size()),
       unfinished_(settings.starts.size()),
       records_left_(std::numeric_limits<std::uint64_t>::max()),
       next_index_(settings.first_window_index) {
   if (settings_.stop.when == StopRule::When::records) records_left_ = settings_.stop.records;
+  std::iota(order_.begin(), order_.end(), std::size_t{0});
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
     PartitionState& partition = partitions_[i];
     partition.next_offset = settings_.starts[i].offset;
@@ -127,6 +130,7 @@ void Assembler::hand_over(WindowSlot* slot) {
   slot->index = next_index_;
   if (slot->rows > 0) ++next_index_;
   for (const PartitionState& partition : partitions_) slot->commit_offsets.push_back(partition.next_offset);
+  slot->new_partitions.swap(new_partitions_);
   ring_.hand_over(slot);
 }
 
@@ -134,14 +138,24 @@ void Assembler::hand_over(WindowSlot* slot) {
 Assembler::Cut Assembler::fill() {
   turns_.begin_window();
   deadline_ = Clock::time_point::max();
+  for (std::size_t index = 0; index < partitions_.size(); ++index) {
+    if (partitions_[index].lost) recover(index);
+  }
   while (!turns_.full()) {
+    if (turns_.empty()) read_new_partitions();
     if (const auto cut = cut_of_stream()) return *cut;
     const auto now = Clock::now();
     if (const auto cut = cut_by_time(now)) return *cut;
 
-    const std::size_t partition = turns_.partition();
-    if (take_from(partition) > 0) continue;
-    if (partitions_[partition].at_end || partitions_[partition].finished) {
+    const std::size_t index = order_[turns_.partition()];
+    if (take_from(index) > 0) continue;
+    const PartitionState& partition = partitions_[index];
+    if (partition.lost) {
+      if (!turns_.empty()) return Cut::loss;
+      recover(index);
+      continue;
+    }
+    if (partition.at_end || partition.finished) {
       turns_.pass();
       if (!turns_.all_passed()) continue;
     }
@@ -163,7 +177,7 @@ std::optional<Assembler::Cut> Assembler::cut_by_time(Clock::time_point now) {
   if (!idle && now < deadline_) return std::nullopt;
   std::uint32_t taken = 0;
   while (!turns_.full() && !turns_.all_passed()) {
-    const std::uint32_t from_one = take_from(turns_.partition());
+    const std::uint32_t from_one = take_from(order_[turns_.partition()]);
     if (from_one == 0) turns_.pass();
     taken += from_one;
   }
@@ -184,12 +198,46 @@ void Assembler::wait_for_more(Clock::time_point now) {
   turns_.listen_again();
 }
 
+void Assembler::read_new_partitions() {
+  if (settings_.stop.when == StopRule::When::end) return;
+  const std::vector<PartitionStart> found = source_.discover();
+  if (found.empty()) return;
+  const std::span<const TopicPartition> partitions = source_.partitions();
+  for (const PartitionStart& added : found) {
+    order_.insert(std::ranges::upper_bound(order_, added.partition, {},
+                                           [&](std::size_t index) { return partitions[index]; }),
+                  partitions_.size());
+    partitions_.push_back(
+        {.next_offset = added.start.offset, .stop_before = std::numeric_limits<std::int64_t>::max()});
+    ++unfinished_;
+    std::vector<std::uint32_t> places(order_.size());
+    for (std::uint32_t place = 0; place < order_.size(); ++place) places[order_[place]] = place;
+    builder_.read_also(added.start, places);
+    new_partitions_.push_back(added);
+  }
+  turns_ = TurnPlan(settings_.window_rows, order_.size());
+}
+
+void Assembler::recover(std::size_t index) {
+  PartitionState& partition = partitions_[index];
+  const Position next = source_.recover(index);
+  builder_.move(static_cast<std::uint32_t>(index), next);
+  // The end that another log had says nothing of this one.
+  const bool went_back = next.offset < partition.next_offset;
+  const bool at_its_end = settings_.stop.when == StopRule::When::end && went_back;
+  partition.next_offset = next.offset;
+  partition.at_end = false;
+  partition.lost = false;
+  partition.finished = at_its_end || next.offset >= partition.stop_before;
+  if (partition.finished) --unfinished_;
+}
+
 // Takes what has arrived of what the partition may still give in its turn.
 std::uint32_t Assembler::take_from(std::size_t index) {
   PartitionState& partition = partitions_[index];
   const std::uint64_t most =
       std::min<std::uint64_t>({turns_.grant(), WindowBuilder::kBatchRecords, records_left_});
-  if (partition.finished || most == 0) return 0;
+  if (partition.finished || partition.lost || most == 0) return 0;
 
   RecordBatch& batch = builder_.batch();
   const PullOutcome outcome = source_.pull(index, most, batch);
@@ -198,6 +246,7 @@ std::uint32_t Assembler::take_from(std::size_t index) {
   const bool beyond = count < batch.size();
   builder_.place(static_cast<std::uint32_t>(index), count);
 
+  partition.lost = outcome.lost;
   partition.at_end = outcome.at_end || (outcome.appended == 0 && partition.at_end);
   if (beyond) {
     partition.next_offset = partition.stop_before;

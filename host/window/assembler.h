@@ -14,11 +14,14 @@
 //   3. A slot holds at least one record. Windows with rows are numbered without gaps, from
 //   first_window_index;
 //      a slot with `rows == 0` only moves positions on (window_slot.h).
-//   4. Nothing is pulled that has no place in a slot: a slow trainer stops the source. Records are released
+//   4. Partitions that the source finds are read from the next window on, in their place among the others, as
+//      if they had been there before; under StopRule::When::end they are ignored. Where records were lost,
+//      the window ends before reading goes on elsewhere.
+//   5. Nothing is pulled that has no place in a slot: a slow trainer stops the source. Records are released
 //   before
 //      the source is waited for, so a window may be larger than what the source may hold.
-//   5. Nothing is allocated per record once running.
-//   6. After take() returned null or threw, the source is not touched any more.
+//   6. Nothing is allocated per record once running.
+//   7. After take() returned null or threw, the source is not touched any more.
 #pragma once
 
 #include <atomic>
@@ -86,11 +89,12 @@ class Assembler {
 
  private:
   using Clock = std::chrono::steady_clock;
-  enum class Cut { full, time, end, idle, records, stopped };
+  enum class Cut { full, time, loss, end, idle, records, stopped };
   struct PartitionState {
     std::int64_t next_offset = 0;  // after all that was taken, and past control records
     std::int64_t stop_before = 0;  // no record from here on is taken
     bool at_end = false;           // an end was reported, and nothing came since
+    bool lost = false;             // the source has to recover it before more comes
     bool finished = false;         // nothing more will be taken
   };
 
@@ -100,6 +104,8 @@ class Assembler {
   [[nodiscard]] std::optional<Cut> cut_of_stream() const;
   std::optional<Cut> cut_by_time(Clock::time_point now);
   void wait_for_more(Clock::time_point now);
+  void read_new_partitions();
+  void recover(std::size_t partition);
   std::uint32_t take_from(std::size_t partition);
   void hand_over(WindowSlot* slot);
   [[nodiscard]] std::vector<std::int64_t> commit_offsets() const;
@@ -114,9 +120,11 @@ class Assembler {
   // Owned by the assembling thread.
   TurnPlan turns_;
   WindowBuilder builder_;
-  std::vector<PartitionState> partitions_;
-  std::size_t unfinished_ = 0;      // partitions
-  std::uint64_t records_left_ = 0;  // of this run
+  std::vector<PartitionState> partitions_;      // by index
+  std::vector<std::size_t> order_;              // indices by topic and partition number: the order of turns
+  std::vector<PartitionStart> new_partitions_;  // that no slot told of yet
+  std::size_t unfinished_ = 0;                  // partitions
+  std::uint64_t records_left_ = 0;              // of this run
   std::uint64_t next_index_ = 0;
   Clock::time_point deadline_;     // of the window being filled
   Clock::time_point last_record_;  // when one was last taken, less the time spent waiting for a free slot

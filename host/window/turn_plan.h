@@ -5,6 +5,7 @@
 // last partition the turns go round again until the window is full. When every partition in a row was passed
 // over, nobody has anything to give.
 //
+// Partitions are counted in the order of their turns; a plan is made anew when one is added, between windows.
 // Knows neither threads nor time. Owned by the assembling thread.
 #pragma once
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <numeric>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -19,9 +20,17 @@ WindowBuilder::WindowBuilder(const Decoder& decoder, unsigned threads, std::uint
     : features_(decoder.features()),
       fingerprint_(fingerprint),
       positions_(std::move(starts)),
+      places_(positions_.size()),
       outcomes_(window_rows),
       batches_(batches_for(threads)),
-      pool_(decoder, threads) {}
+      pool_(decoder, threads) {
+  std::iota(places_.begin(), places_.end(), 0U);
+}
+
+void WindowBuilder::read_also(Position start, std::span<const std::uint32_t> places) {
+  positions_.push_back(start);
+  places_.assign(places.begin(), places.end());
+}
 
 void WindowBuilder::open(WindowSlot& slot) {
   slot_ = &slot;
@@ -82,7 +91,10 @@ void WindowBuilder::note_bad(const PlacedBatch& placed) {
     ++slot_->bad_records[static_cast<std::size_t>(outcome.reason)];
     if (outcome.reason == BadRecordReason::tombstone) continue;  // counted, never an error
     const std::int64_t offset = placed.job.records[i].offset;
-    if (first && std::tie(first->partition, first->offset) < std::tie(placed.partition, offset)) continue;
+    if (first &&
+        std::tie(places_[first->partition], first->offset) < std::tie(places_[placed.partition], offset)) {
+      continue;
+    }
     first = {
         .partition = placed.partition, .offset = offset, .reason = outcome.reason, .field = outcome.field};
   }
@@ -106,8 +118,8 @@ void WindowBuilder::close() {
   settle();
   WindowSlot& slot = *slot_;
   // Runs stand in the order of arrival; within a partition that is the order of offsets.
-  std::sort(runs_.begin(), runs_.end(), [](const Run& a, const Run& b) {
-    return std::tie(a.partition, a.first_row) < std::tie(b.partition, b.first_row);
+  std::sort(runs_.begin(), runs_.end(), [this](const Run& a, const Run& b) {
+    return std::tie(places_[a.partition], a.first_row) < std::tie(places_[b.partition], b.first_row);
   });
   for (const Run& run : runs_) {
     if (slot.ranges.empty() || slot.ranges.back().partition != run.partition) {

@@ -29,6 +29,12 @@ class WindowBuilder {
   WindowBuilder(const Decoder& decoder, unsigned threads, std::uint32_t window_rows, Fingerprint fingerprint,
                 std::vector<Position> starts);
 
+  // Between windows: one more partition, whose first range begins at `start`; `places` [partitions] says
+  // where each now stands among all in the order of rows.
+  void read_also(Position start, std::span<const std::uint32_t> places);
+  // Between windows: the next range of the partition begins elsewhere.
+  void move(std::uint32_t partition, Position next) { positions_[partition] = next; }
+
   void open(WindowSlot& slot);
 
   // An empty batch for the next pull; waits for the oldest one to be decoded if all are in use.
@@ -70,7 +76,8 @@ class WindowBuilder {
   const std::uint32_t features_;
   const Fingerprint fingerprint_;
 
-  std::vector<Position> positions_;  // [partitions] where the next range begins
+  std::vector<Position> positions_;    // [partitions] where the next range begins
+  std::vector<std::uint32_t> places_;  // [partitions] in the order of topics and partition numbers
   WindowSlot* slot_ = nullptr;
   std::vector<Run> runs_;                // of the open window
   std::vector<DecodeOutcome> outcomes_;  // [window_rows] of the open window

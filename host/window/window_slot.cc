@@ -54,6 +54,7 @@ void WindowSlot::clear() {
   first_bad.reset();
   oldest_timestamp_ms = -1;
   newest_timestamp_ms = -1;
+  new_partitions.clear();
   commit_offsets.clear();
 }
 

@@ -4,7 +4,8 @@
 // handed over, the trainer until it is given back. Invariants:
 //   1. Every record has a place of its own, in the order of arrival; a bad record leaves a hole.
 //   2. `row_index` lists the places of the good rows by (partition, offset).
-//   3. Ranges of one partition in successive windows touch: each begins where the last one ended.
+//   3. Ranges of one partition in successive windows touch: each begins where the last one ended, except
+//      where the log was cut or made anew in between and reading went back to its beginning.
 //   4. A slot with `rows == 0` holds bad records only. It is no window to train, and has no index of its own:
 //   its
 //      ranges, counts and commit offsets move the positions on, and that is all.
@@ -43,11 +44,13 @@ class WindowSlot {
   std::uint64_t index = 0;                // of the window; where rows == 0: of the next one that has rows
   std::uint32_t records = 0;              // places taken, bad records included
   std::uint32_t rows = 0;                 // good rows
-  std::vector<PartitionRange> ranges;     // by partition; only partitions that gave records
+  std::vector<PartitionRange> ranges;     // by topic and partition; only partitions that gave records
   BadRecordCounts bad_records{};          // by reason
-  std::optional<BadRecord> first_bad;     // by (partition, offset); tombstones are none
+  std::optional<BadRecord> first_bad;     // by (topic, partition, offset); tombstones are none
   std::int64_t oldest_timestamp_ms = -1;  // of the records; -1: none had one
   std::int64_t newest_timestamp_ms = -1;
+  // Partitions that are read from this window on, with the indices that follow those known before.
+  std::vector<PartitionStart> new_partitions;
   // [partitions] the offset to commit once this window is trained.
   std::vector<std::int64_t> commit_offsets;
 

@@ -47,6 +47,14 @@ struct TrainedPosition {
   bool operator==(const TrainedPosition&) const = default;
 };
 
+// A partition that is read from now on, and where.
+struct PartitionStart {
+  TopicPartition partition;
+  Position start;
+
+  bool operator==(const PartitionStart&) const = default;
+};
+
 // An offset to commit for one partition, the next one to read.
 struct CommitOffset {
   TopicPartition partition;

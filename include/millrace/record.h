@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -80,13 +81,17 @@ struct PullOutcome {
   // The offset that comes after all that was pulled so far; at an end it may lie beyond the last record,
   // past control records of transactions. Meaningful when `appended > 0` or `at_end`.
   std::int64_t next_offset = 0;
+  // What should come next is not in the log any more: nothing comes of this partition before `recover`. Only
+  // of a source that is to go on without what is lost; another one throws DataLossError.
+  bool lost = false;
 };
 
 // Where records come from: some partitions, each read in offset order from a start that was fixed before.
 //
 // Implementations: the Kafka consumer (host/kafka) and an in-memory log (tests/support).
 // Invariants: (1) partitions are sorted and their indices never change; new ones are appended only by
-// `discover`; (2) each record is handed out once; (3) no call but `wait` blocks; (4) memory is bounded by the
+// `discover`, whatever their names; (2) each record is handed out once; (3) no call but `wait` and, for a
+// bounded time, `recover` blocks; (4) memory is bounded by the
 // byte budget the source was made with, whatever the backlog.
 // One thread calls everything, except `wake`, which any thread may call.
 // Errors: DataLossError (a position outside the log), KafkaError.
@@ -101,6 +106,14 @@ class RecordSource {
 
   // Appends at most `max_records` of partition `index` to the batch: what has already arrived.
   virtual PullOutcome pull(std::size_t index, std::size_t max_records, RecordBatch& batch) = 0;
+
+  // Partitions that were found since the last call, appended to partitions() in this order and read from now
+  // on. Spans that partitions() gave before are void.
+  virtual std::vector<PartitionStart> discover() { return {}; }
+
+  // Goes on with partition `index`, of which `pull` said `lost`, where the log still holds something to read;
+  // returns where that is: beyond the lost records, or before them in a log that was cut or made anew.
+  virtual Position recover(std::size_t /*index*/) { throw std::logic_error("a source that loses nothing"); }
 
   // Returns when something may have arrived on any partition, after `wake`, or when the time is up.
   virtual void wait(std::chrono::milliseconds at_most) = 0;

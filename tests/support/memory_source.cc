@@ -49,6 +49,55 @@ void MemorySource::hold_back(std::size_t index, bool held) {
   changed_.notify_one();
 }
 
+std::size_t MemorySource::add_partition(TopicPartition partition) {
+  const std::lock_guard lock(mutex_);
+  logs_.emplace_back();
+  found_.push_back(std::move(partition));
+  something_new_ = true;
+  changed_.notify_one();
+  return logs_.size() - 1;
+}
+
+void MemorySource::delete_before(std::size_t index, std::int64_t next) {
+  const std::lock_guard lock(mutex_);
+  Log& log = logs_.at(index);
+  log.begin = next;
+  log.lost = log.next_offset < next;
+  while (log.next < log.entries.size() && log.entries[log.next].offset < next) ++log.next;
+  something_new_ = true;
+  changed_.notify_one();
+}
+
+void MemorySource::make_anew(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  Log& log = logs_.at(index);
+  log.next = log.entries.size();
+  log.begin = 0;
+  log.end = 0;
+  log.lost = true;
+  something_new_ = true;
+  changed_.notify_one();
+}
+
+std::vector<PartitionStart> MemorySource::discover() {
+  const std::lock_guard lock(mutex_);
+  std::vector<PartitionStart> found;
+  for (TopicPartition& partition : found_) {
+    found.push_back({partition, {}});
+    partitions_.push_back(std::move(partition));
+  }
+  found_.clear();
+  return found;
+}
+
+Position MemorySource::recover(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  Log& log = logs_.at(index);
+  log.lost = false;
+  log.next_offset = log.begin;
+  return {.offset = log.begin};
+}
+
 void MemorySource::fail(std::exception_ptr failure) {
   const std::lock_guard lock(mutex_);
   failure_ = std::move(failure);
@@ -92,6 +141,7 @@ PullOutcome MemorySource::pull(std::size_t index, std::size_t max_records, Recor
   if (failure_ != nullptr) std::rethrow_exception(failure_);
   Log& log = logs_.at(index);
   if (log.held) return {};
+  if (log.lost) return {.lost = true};
   const std::size_t count = deliverable(log.entries.size() - log.next, max_records);
   for (std::size_t i = 0; i < count; ++i) {
     Entry& entry = log.entries[log.next++];

@@ -45,6 +45,13 @@ class MemorySource final : public RecordSource {
   void leave_gap(std::size_t index, std::int64_t offsets);
   // A partition that delivers nothing and tells nothing, as if its leader were away.
   void hold_back(std::size_t index, bool held);
+  // A partition more, found by the next discover() and read from the beginning; returns its index. Records
+  // may be appended to it at once.
+  std::size_t add_partition(TopicPartition partition);
+  // Records up to `next` are gone, read or not: what was to be read before is lost.
+  void delete_before(std::size_t index, std::int64_t next);
+  // The log is made anew, empty.
+  void make_anew(std::size_t index);
   // The next pull throws.
   void fail(std::exception_ptr failure);
 
@@ -54,6 +61,8 @@ class MemorySource final : public RecordSource {
 
   [[nodiscard]] std::span<const TopicPartition> partitions() const override { return partitions_; }
   PullOutcome pull(std::size_t index, std::size_t max_records, RecordBatch& batch) override;
+  std::vector<PartitionStart> discover() override;
+  Position recover(std::size_t index) override;
   void wait(std::chrono::milliseconds at_most) override;
   void wake() noexcept override;
 
@@ -67,19 +76,22 @@ class MemorySource final : public RecordSource {
     std::deque<Entry> entries;  // addresses stay
     std::size_t next = 0;       // entry to hand out
     std::int64_t next_offset = 0;
+    std::int64_t begin = 0;
     std::int64_t end = 0;
     bool held = false;
+    bool lost = false;
   };
 
   static void release(void* entry);
   [[nodiscard]] std::size_t deliverable(std::size_t arrived, std::size_t max_records);
 
-  const std::vector<TopicPartition> partitions_;
+  std::vector<TopicPartition> partitions_;  // owned by the reading thread
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
-  std::vector<Log> logs_;
+  std::deque<Log> logs_;               // addresses of entries stay
+  std::vector<TopicPartition> found_;  // and not yet read
   std::optional<std::mt19937_64> random_;
   std::size_t most_outstanding_ = static_cast<std::size_t>(-1);
   std::size_t pulled_ = 0;

@@ -57,6 +57,41 @@ TEST(PositionLedger, KeepsPositionsOfTopicsThatAreNotRead) {
   EXPECT_EQ(positions[2].next.offset, 77);
 }
 
+TEST(PositionLedger, ForgetsPartitionsThatATopicNoLongerHas) {
+  const std::vector<TrainedPosition> known{{{"clicks", 2}, {10, 0}, {9, 5, 5}}};
+  EXPECT_EQ(PositionLedger(kPartitions, kStarts, known).positions().size(), 2U);
+}
+
+TEST(PositionLedger, GivesAPartitionThatWasFoundAPositionOnlyOnceItsRecordsAreTrained) {
+  PositionLedger ledger(kPartitions, kStarts, {});
+  ledger.read_also(std::vector<PartitionStart>{{{"clicks", 3}, {5, 0}}, {{"clicks", 2}, {0, 0}}});
+  EXPECT_EQ(ledger.partitions()[3], (TopicPartition{"clicks", 2}));
+  EXPECT_EQ(ledger.positions().size(), 2U);
+  ledger.trained(std::vector<PartitionRange>{range(2, 5, 8)});
+  const std::vector<TrainedPosition> positions = ledger.positions();
+  ASSERT_EQ(positions.size(), 3U);
+  EXPECT_EQ(positions[2].partition, (TopicPartition{"clicks", 3}));
+  EXPECT_EQ(positions[2].next, (Position{8, 0}));
+}
+
+TEST(PositionLedger, CommitsNothingOfPartitionsThatNoWindowToldOf) {
+  PositionLedger ledger(kPartitions, kStarts, {});
+  ledger.committable(std::vector<std::int64_t>{12, 3, 9});
+  ASSERT_EQ(ledger.commits().size(), 2U);
+  EXPECT_EQ(ledger.commits()[1].offset, 3);
+}
+
+TEST(PositionLedger, GoesBackOnlyWithTheRecordsOfALogMadeAnew) {
+  PositionLedger ledger(kPartitions, kStarts, {});
+  ledger.trained(std::vector<PartitionRange>{range(0, 10, 14)});
+  ledger.committable(std::vector<std::int64_t>{0, 0});
+  EXPECT_EQ(ledger.current()[0].next, (Position{14, 0}));
+  EXPECT_EQ(ledger.commits()[0].offset, 14);
+  ledger.trained(std::vector<PartitionRange>{range(0, 0, 3)});
+  EXPECT_EQ(ledger.current()[0].next, (Position{3, 0}));
+  EXPECT_EQ(ledger.commits()[0].offset, 3);
+}
+
 TEST(PositionLedger, ForgetsTheLastRecordOfAPartitionThatWasMoved) {
   const std::vector<TrainedPosition> known{{{"clicks", 0}, {10, 0}, {9, 5, 5}},
                                            {{"clicks", 1}, {8, 0}, {7, 1, 2}}};

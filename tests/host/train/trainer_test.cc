@@ -82,7 +82,6 @@ class TrainingRun {
                        .engine = *engine_,
                        .state = state_,
                        .decoder = decoder_,
-                       .partitions = source_.partitions(),
                        .positions = *ledger_,
                        .commit_async = [&](std::span<const CommitOffset> offsets) { note_commit(offsets); }},
         std::move(checkpoint),
