@@ -14,6 +14,7 @@
 #include "cuda/graph.h"
 #include "cuda/stream.h"
 #include "overlapped_scaling.h"
+#include "planted_kernels.h"
 #include "sample_kernels.h"
 #include "support/emulated_device/emulated_device.h"
 
@@ -129,6 +130,23 @@ TEST(StreamFindings, AKernelThatReadsWhatNothingWroteIsFound) {
     stream.synchronize();
   });
   EXPECT_EQ(kinds, std::vector(kSeeds, Kind::never_written));
+}
+
+TEST(StreamFindings, AnAccessBeyondABufferIsNamedWithThreadByteAndBuffer) {
+  emulated::EmulatedDevice device({.check_accesses = true});
+  {
+    const cuda::Stream stream;
+    const cuda::DeviceBuffer<float> memory(256, stream.view());
+    planted::writes_past_the_end(memory.view(), stream.view());
+    EXPECT_THROW(stream.synchronize(), DeviceError);
+  }
+  const std::vector<Failure> failures = device.take_failures();
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(failures[0].block.x, 3U);
+  EXPECT_EQ(failures[0].thread.x, 63U);
+  EXPECT_EQ(failures[0].sentence(),
+            "out_of_bounds in millrace::planted::past_the_end_kernel, block (3,0,0), thread (63,0,0): "
+            "4 bytes at byte 1024 of device buffer 1 (1024 bytes)");
 }
 
 TEST(StreamFindings, AKernelThatUsesMemoryAfterItsReleaseIsFound) {
