@@ -99,6 +99,27 @@ __global__ void MILLRACE_LAUNCH_BOUNDS(kTile) reverse_tiles(const float* from, f
   }
 }
 
+__global__ void MILLRACE_LAUNCH_BOUNDS(kScaleThreads) reverse(const float* from, float* to, unsigned count) {
+  auto* all = reinterpret_cast<float*>(block_dynamic());  // [count]
+  for (unsigned i = thread_index().x; i < count; i += block_size().x) all[i] = from[i];
+  block_barrier();
+  for (unsigned i = thread_index().x; i < count; i += block_size().x) to[i] = all[count - 1 - i];
+}
+
+__global__ void MILLRACE_LAUNCH_BOUNDS(kScaleThreads) meet(const float* values, Meeting* meetings) {
+  const unsigned i = block_index().x * block_size().x + thread_index().x;
+  const unsigned half = lane_index() / 16;
+  const unsigned mask = half == 0 ? 0x0000ffffU : 0xffff0000U;
+  const float mine = values[i];
+  Meeting& meeting = meetings[i];
+  meeting.of_lane = shuffle(mine, 16 * half + 5, mask);
+  meeting.across = shuffle_xor(mine, 9, mask);
+  meeting.below = shuffle_up(mine, 3);
+  meeting.above = shuffle_down(mine, 2);
+  meeting.any = warp_any(mine > 0) ? 1 : 0;
+  meeting.all = warp_all(mine > 0) ? 1 : 0;
+}
+
 __global__ void MILLRACE_LAUNCH_BOUNDS(kScaleThreads)
     count_positive(const float* values, unsigned count, unsigned* result) {
   const unsigned i = block_index().x * kScaleThreads + thread_index().x;
@@ -134,6 +155,20 @@ void scale_async(std::span<const float> from, float factor, float addend, std::s
 void reverse_tiles_async(std::span<const float> from, std::span<float> to, cudaStream_t stream) {
   launch<reverse_tiles>({.grid = 1, .block = kTile, .dynamic_bytes = 2 * kTile * sizeof(float)}, stream,
                         from.data(), to.data(), static_cast<unsigned>(to.size() / kTile));
+}
+
+void reverse_async(std::span<const float> from, std::span<float> to, cudaStream_t stream) {
+  launch<reverse>({.grid = 1, .block = kScaleThreads, .dynamic_bytes = from.size_bytes()}, stream,
+                  from.data(), to.data(), static_cast<unsigned>(to.size()));
+}
+
+void allow_large_reversals(std::size_t count) {
+  allow_dynamic_shared<reverse>(static_cast<int>(count * sizeof(float)));
+}
+
+void meet_async(std::span<const float> values, std::span<Meeting> meetings, cudaStream_t stream) {
+  launch<meet>({.grid = static_cast<unsigned>(values.size() / kScaleThreads), .block = kScaleThreads}, stream,
+               values.data(), meetings.data());
 }
 
 void count_positive_async(std::span<const float> values, std::span<unsigned> count, cudaStream_t stream) {

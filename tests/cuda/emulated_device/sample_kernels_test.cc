@@ -9,6 +9,8 @@
 #include <numeric>
 #include <vector>
 
+#include "millrace/errors.h"
+
 #include "cuda/buffer.h"
 #include "cuda/graph.h"
 #include "cuda/stream.h"
@@ -111,6 +113,60 @@ TEST(SampleKernels, CountWithVotesAndAtomicsInAShortLastWarp) {
     stream.synchronize();
     EXPECT_EQ(count[0], std::count_if(host.view().begin(), host.view().end(), [](float x) { return x > 0; }));
   });
+}
+
+TEST(SampleKernels, HearTheLanesThatTheyAsk) {
+  constexpr std::size_t kValues = 128;
+  under_each_seed([] {
+    const cuda::Stream stream;
+    const cuda::PinnedBuffer<float> host(kValues);
+    const cuda::PinnedBuffer<samples::Meeting> result(kValues);
+    const cuda::DeviceBuffer<float> values(kValues, stream.view());
+    const cuda::DeviceBuffer<samples::Meeting> meetings(kValues, stream.view());
+    // Positive: in the first warp all, in the second all but one, in the third one, in the fourth none.
+    for (std::size_t i = 0; i < kValues; ++i) {
+      const bool positive = i < 64 ? i != 40 : i == 90;
+      host[i] = static_cast<float>(i + 1) * (positive ? 1.0F : -1.0F);
+    }
+    cuda::copy_async(values.view(), host.view(), stream.view());
+    samples::meet_async(values.view(), meetings.view(), stream.view());
+    cuda::copy_async(result.view(), meetings.view(), stream.view());
+    stream.synchronize();
+    for (std::size_t i = 0; i < kValues; ++i) {
+      SCOPED_TRACE("value " + std::to_string(i));
+      const std::size_t lane = i % 32;
+      EXPECT_EQ(result[i].of_lane, host[i / 16 * 16 + 5]);
+      EXPECT_EQ(result[i].across, host[i ^ 9U]);
+      EXPECT_EQ(result[i].below, host[lane >= 3 ? i - 3 : i]);
+      EXPECT_EQ(result[i].above, host[lane < 30 ? i + 2 : i]);
+      EXPECT_EQ(result[i].any, i / 32 < 3 ? 1U : 0U);
+      EXPECT_EQ(result[i].all, i / 32 == 0 ? 1U : 0U);
+    }
+  });
+}
+
+TEST(SampleKernels, HaveMoreThan48KiBOfDynamicSharedMemoryOnceItIsAllowed) {
+  constexpr std::size_t kValues = 16384;  // 64 KiB
+  const emulated::EmulatedDevice device(settings_of(1));
+  const cuda::Stream stream;
+  const cuda::PinnedBuffer<float> host(kValues);
+  const cuda::PinnedBuffer<float> result(kValues);
+  const cuda::DeviceBuffer<float> from(kValues, stream.view());
+  const cuda::DeviceBuffer<float> to(kValues, stream.view());
+  count_up(host.view());
+  cuda::copy_async(from.view(), host.view(), stream.view());
+  EXPECT_THROW(samples::reverse_async(from.view(), to.view(), stream.view()), DeviceError);
+  samples::allow_large_reversals(kValues);
+  samples::reverse_async(from.view(), to.view(), stream.view());
+  cuda::copy_async(result.view(), to.view(), stream.view());
+  stream.synchronize();
+  EXPECT_TRUE(std::equal(host.view().rbegin(), host.view().rend(), result.view().begin()));
+}
+
+TEST(SampleKernels, CannotHaveMoreSharedMemoryThanABlockHas) {
+  const emulated::EmulatedDevice device(settings_of(1));
+  EXPECT_NO_THROW(samples::allow_large_reversals(227 * 1024 / sizeof(float)));
+  EXPECT_THROW(samples::allow_large_reversals(228 * 1024 / sizeof(float)), DeviceError);
 }
 
 TEST(SampleKernels, OverlapCopiesWithComputingOnTwoStreams) {
