@@ -6,7 +6,9 @@ pkg_check_modules(XxHash REQUIRED IMPORTED_TARGET libxxhash>=0.8.0)
 find_package(dnnl 2.6 REQUIRED CONFIG)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
-find_package(GTest REQUIRED)
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)
+endif()
 
 # Header-only: a compile of theirs that fails names the package.
 foreach(header CLI/CLI.hpp toml.hpp nlohmann/json.hpp fast_float/fast_float.h)
