@@ -4,10 +4,13 @@
 #include <cstdio>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <optional>
+#include <utility>
 
 #include "app/job_options.h"
 #include "app/log_output.h"
 #include "app/run_view.h"
+#include "app/run_watch.h"
 #include "app/stop_signals.h"
 #include "app/summaries.h"
 
@@ -37,12 +40,20 @@ Report report_of(const TrainJob& job, const TrainResult& result, const LearningC
 }  // namespace
 
 ExitCode run_train(const OptionValues& options) {
-  const TrainJob job = train_job(options);
+  TrainJob job = train_job(options);
   const StopSignals signals(kStopDeadline);
   Progress progress(options.flag("quiet"));
   const LogAboveProgress log(progress);
   RunView view(progress);
-  const TrainResult result = run_train_job(job, view.observer(), signals.token());
+  TrainObserver observer = view.observer();
+  std::optional<RunWatch> watch;
+  if (options.given("listen")) {
+    watch.emplace(options, signals.token());
+    job.source.answers = watch->answers();
+    observer = watch->observer(std::move(observer));
+    progress.note(fmt::format("Listening on {}", watch->url()));
+  }
+  const TrainResult result = run_train_job(job, observer, signals.token());
   view.finish(result);
   if (!result.offsets_committed) {
     progress.note(

@@ -164,6 +164,9 @@ constexpr std::array kOptions = {
     Option{"rounds", integer, "N", output, only(bench), kNone, "5", between(1, 1000),
            "How often to measure, and the bound beside it each time; what counts is the median"},
     Option{"overlap", flag, "", output, only(bench), kNone, "", kAny, "The same as the stage overlap"},
+    Option{"listen", text, "[HOST:]PORT", output, only(train), kNone, "", kAny,
+           "Serve health, metrics and a live page over HTTP while training; without HOST only to this "
+           "machine; port 0 takes a free one and says which"},
     Option{"json", flag, "", output, kReporters, kNone, "", kAny,
            "Print the result as one JSON object on standard output"},
     Option{"quiet", flag, "", output, only(produce, train, evaluate, demo), kNone, "", kAny,

@@ -23,7 +23,12 @@ KafkaProperties default_properties(const FetchLimits& limits) {
   return {{"check.crcs", "true"},
           {"fetch.wait.max.ms", "100"},
           {"fetch.min.bytes", "1"},
-          {"max.partition.fetch.bytes", std::to_string(limits.fetch_bytes)}};
+          {"max.partition.fetch.bytes", std::to_string(limits.fetch_bytes)},
+          // Back within seconds after a broker, or the way to it, is there again. A connection that fell
+          // silent is given up before TCP, which doubles its pauses, would leave it alone for a minute.
+          {"socket.timeout.ms", "15000"},
+          {"socket.connection.setup.timeout.ms", "10000"},
+          {"reconnect.backoff.max.ms", "2000"}};
 }
 
 KafkaProperties owned_properties(const SourceSettings& settings, const FetchLimits& limits) {
@@ -110,7 +115,7 @@ RecordView view_of(const rd_kafka_message_t& message, const std::optional<std::s
 }  // namespace
 
 KafkaSource::KafkaSource(const SourceSettings& settings)
-    : label_header_(settings.label_header), commits_(!settings.group.empty()) {
+    : label_header_(settings.label_header), commits_(!settings.group.empty()), answers_(settings.answers) {
   const std::vector<std::string> topics = sorted_topics(settings);
   // The limits depend on the number of partitions, and a handle's limits cannot change: a first handle
   // counts.
@@ -155,6 +160,9 @@ void KafkaSource::start() {
   }
   nudge_.emplace(handle, partitions_, limits_);
   kafka_check(rd_kafka_assign(handle, list.get()), "starting to read");
+  if (!answers_) return;
+  answers_->heard(Clock::now(), ends_at_start_);
+  pulse_.emplace(handle, partitions_, answers_);
 }
 
 PullOutcome KafkaSource::pull(std::size_t index, std::size_t max_records, RecordBatch& batch) {
@@ -292,11 +300,13 @@ std::vector<std::int64_t> KafkaSource::end_offsets() const {
 bool KafkaSource::close(std::chrono::milliseconds at_most) {
   if (!client_) return true;
   const Clock::time_point deadline = Clock::now() + at_most;
+  if (pulse_) pulse_->request_stop();
   nudge_.reset();
   const bool settled = committer_->settle(at_most);
   for (const Partition& partition : states_)
     rd_kafka_queue_io_event_enable(partition.queue.get(), -1, nullptr, 0);
   if (main_queue_) rd_kafka_queue_io_event_enable(main_queue_.get(), -1, nullptr, 0);
+  pulse_.reset();
   states_.clear();
   main_queue_.reset();
   committer_.reset();

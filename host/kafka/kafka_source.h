@@ -19,6 +19,8 @@
 #include "millrace/position.h"
 #include "millrace/record.h"
 
+#include "kafka/broker_answers.h"
+#include "kafka/broker_pulse.h"
 #include "kafka/client.h"
 #include "kafka/event_fd.h"
 #include "kafka/fetch_limits.h"
@@ -38,6 +40,7 @@ struct SourceSettings {
   bool rewind = false;  // `start` holds for known partitions too
   std::optional<std::string> label_header;
   std::size_t memory_bytes = std::size_t{256} << 20;  // for what is fetched and not yet pulled
+  std::shared_ptr<BrokerAnswers> answers;  // told from start to close that brokers answer; may be null
 };
 
 // Invariants beyond those of RecordSource:
@@ -111,6 +114,8 @@ class KafkaSource final : public RecordSource {
   std::vector<Partition> states_;    // owned by the reading thread
   bool vanished_ = false;            // owned by the reading thread
   std::optional<FetchNudge> nudge_;  // from start to close
+  const std::shared_ptr<BrokerAnswers> answers_;
+  std::optional<BrokerPulse> pulse_;  // from start to close, where somebody wants the answers
   std::array<rd_kafka_message_t*, kPullChunk> chunk_{};
 };
 

@@ -170,6 +170,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   if (begins_now) state.save(checkpoint);
 
   source.start();
+  observer.activity(RunActivity::waiting);
   Assembler assembler(source, decoder, assembler_settings(job, source, checkpoint.windows, slots),
                       [&](std::size_t bytes) { return engine->allocate_host(bytes); });
   const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
@@ -180,7 +181,8 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
        .state = state,
        .decoder = decoder,
        .positions = positions,
-       .commit_async = [&](std::span<const CommitOffset> offsets) { source.commit_async(offsets); }},
+       .commit_async = [&](std::span<const CommitOffset> offsets) { source.commit_async(offsets); },
+       .activity = observer.activity},
       std::move(checkpoint), job.trainer);
   trainer.run([&](const TrainTick& tick) { observer.window(tick, source.end_offsets()); });
 

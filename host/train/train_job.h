@@ -17,6 +17,7 @@
 
 #include "decode/csv_decoder.h"
 #include "kafka/kafka_source.h"
+#include "train/run_activity.h"
 #include "train/trainer.h"
 #include "window/stop_rule.h"
 
@@ -46,6 +47,8 @@ struct TrainObserver {
       note;  // what a user should know: a fallback, where it goes on
   // After each window; `log_ends` is where each partition's log ends, as last heard.
   std::function<void(const TrainTick& tick, std::span<const std::int64_t> log_ends)> window;
+  // What the run is doing from now on.
+  std::function<void(RunActivity)> activity = [](RunActivity) {};
 };
 
 struct TrainResult {

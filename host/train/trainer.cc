@@ -57,6 +57,7 @@ WindowSlot* Trainer::take(const Observer& observe) {
 void Trainer::begin(WindowSlot* slot) {
   parts_.positions.read_also(slot->new_partitions);
   refuse_bad_records(*slot, settings_.errors_tolerance, parts_.positions.partitions(), parts_.decoder);
+  parts_.activity(RunActivity::training);
   in_flight_.push_back(slot);
   if (slot->rows == 0) return;  // bad records only: positions move, weights do not
   parts_.engine.stage(slot->view());
@@ -75,6 +76,7 @@ void Trainer::finish_oldest(const Observer& observe) {
   account(*slot, outcome);
   in_flight_.pop_front();
   parts_.assembler.give_back(slot);
+  parts_.activity(in_flight_.empty() ? RunActivity::waiting : RunActivity::training);
   observe({outcome, counts_, metrics_, elapsed(), parts_.positions.commits()});
 }
 
@@ -91,6 +93,7 @@ void Trainer::account(const WindowSlot& slot, const WindowOutcome& outcome) {
 }
 
 void Trainer::save() {
+  parts_.activity(RunActivity::saving);
   checkpoint_.model = parts_.engine.snapshot();
   checkpoint_.positions = parts_.positions.positions();
   Lifetime& lifetime = checkpoint_.lifetime;
@@ -108,6 +111,7 @@ void Trainer::save() {
   checkpoint_file_ = parts_.state.save(checkpoint_);
   saved_records_ = counts_.records;
   parts_.commit_async(parts_.positions.commits());
+  parts_.activity(RunActivity::waiting);
 }
 
 }  // namespace millrace

@@ -19,6 +19,7 @@
 #include "train/errors_tolerance.h"
 #include "train/position_ledger.h"
 #include "train/prequential.h"
+#include "train/run_activity.h"
 #include "window/assembler.h"
 
 namespace millrace {
@@ -64,6 +65,7 @@ class Trainer {
     const CsvDecoder& decoder;  // to name a bad record's field
     PositionLedger& positions;
     std::function<void(std::span<const CommitOffset>)> commit_async;
+    std::function<void(RunActivity)> activity = [](RunActivity) {};
   };
 
   // `checkpoint` is the state to go on from; the engine holds its model already.

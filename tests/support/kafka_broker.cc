@@ -275,6 +275,10 @@ void KafkaBroker::kill() {
   process_->wait(seconds(10));
 }
 
+void KafkaBroker::pause() { process_->send(SIGSTOP); }
+
+void KafkaBroker::go_on() { process_->send(SIGCONT); }
+
 namespace {
 
 std::unique_ptr<KafkaBroker> shared_broker;

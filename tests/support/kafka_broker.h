@@ -45,6 +45,10 @@ class KafkaBroker {
   // As a machine that loses power.
   void kill();
 
+  // As a process that hangs: it answers nothing, and its connections stay. Until it goes on.
+  void pause();
+  void go_on();
+
  private:
   [[nodiscard]] std::vector<std::string> java(const std::string& main_class,
                                               const std::vector<std::string>& options) const;

@@ -1,0 +1,40 @@
+// A training run as others may watch it over HTTP: /healthz and /readyz for whoever runs it.
+//
+// Made before the run, gone after it. `observer` is for the thread that runs the job.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "config/options.h"
+#include "http/http_server.h"
+#include "kafka/broker_answers.h"
+#include "train/run_health.h"
+#include "train/train_job.h"
+
+namespace millrace {
+
+class RunWatch {
+ public:
+  // Answers from now on. `stop`: that the run was asked to end. Errors: OptionError.
+  RunWatch(const OptionValues& options, std::stop_token stop);
+
+  // For the job's source.
+  [[nodiscard]] const std::shared_ptr<BrokerAnswers>& answers() const { return answers_; }
+  // Tells this watch and `other`.
+  [[nodiscard]] TrainObserver observer(TrainObserver other);
+
+  [[nodiscard]] std::string url() const { return "http://" + server_.address().text() + "/"; }
+
+ private:
+  [[nodiscard]] HttpResponse answer(std::string_view path);
+
+  const std::shared_ptr<BrokerAnswers> answers_ = std::make_shared<BrokerAnswers>();
+  RunHealth health_;
+  std::stop_callback<std::function<void()>> on_stop_;
+  HttpServer server_;  // last: it uses all of the above
+};
+
+}  // namespace millrace
