@@ -128,6 +128,11 @@ class Bound(unittest.TestCase):
         self.assertEqual(report.parameters(), 13 * 128 + 129 * 256 + 257 * 128 + 129)
         self.assertEqual(self.bounds(SYMBOL, 32)["bytes"], 32 * (4 * 9 + 4 * 128) + 8 * report.parameters())
 
+    def test_stands_beside_the_bytes_and_the_operations_of_a_row(self):
+        _, text = Planted().run()
+        (line,) = [line for line in text.splitlines() if line.startswith("spread<float>") and "memory" in line]
+        self.assertEqual(line.split()[1:4], ["548", "18", "8"])  # 4·9 + 4·128 B, 2·9 FLOP, 8 B/parameter
+
     def test_halves_an_element_of_bfloat16(self):
         self.assertEqual(self.bounds(NARROW_SYMBOL, 1)["bytes"], 4 * 9 + 2 * 128 + 8 * report.parameters())
 
@@ -212,6 +217,8 @@ class Json(unittest.TestCase):
         (kernel,) = written["kernels"]
         self.assertEqual(kernel["name"], "spread<float>")
         self.assertEqual(kernel["architectures"]["90a"]["registers"], 40)
+        self.assertEqual(kernel["traffic_in_numbers"],
+                         {"bytes_per_row": 4 * 9 + 4 * 128, "flop_per_row": 2 * 9, "bytes_per_parameter": 8})
         self.assertEqual(set(kernel["bounds"]), {"32", "1024", "65536"})
 
 
