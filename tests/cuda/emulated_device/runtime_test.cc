@@ -223,6 +223,29 @@ TEST(EmulatedRuntime, CountsWhatASteadyStateMustNotDo) {
   EXPECT_EQ(device.counters().live_handles, 0U);
 }
 
+TEST(EmulatedRuntime, ShowsTheNodesOfACapturedGraph) {
+  const EmulatedDevice device;
+  const cuda::Stream stream;
+  const cuda::DeviceBuffer<float> memory(64, stream.view());
+  const cuda::Graph graph = cuda::capture(stream.view(), [&] {
+    cuda::fill_zero_async(memory.view(), stream.view());
+    samples::scale_async(memory.view(), 1, 1, memory.view(), stream.view());
+  });
+  std::size_t count = 0;
+  ASSERT_EQ(cudaGraphGetNodes(graph.view(), nullptr, &count), cudaSuccess);
+  ASSERT_EQ(count, 2U);
+  std::array<cudaGraphNode_t, 3> nodes{};
+  count = nodes.size();
+  ASSERT_EQ(cudaGraphGetNodes(graph.view(), nodes.data(), &count), cudaSuccess);
+  EXPECT_EQ(count, 2U);
+  EXPECT_EQ(nodes[2], nullptr);
+  std::array<cudaGraphNodeType, 2> types{};
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    EXPECT_EQ(cudaGraphNodeGetType(nodes[i], &types[i]), cudaSuccess);
+  }
+  EXPECT_EQ(types, (std::array{cudaGraphNodeTypeMemset, cudaGraphNodeTypeKernel}));
+}
+
 TEST(EmulatedRuntime, RefusesToWaitOrAllocateInsideACapture) {
   const EmulatedDevice device;
   const cuda::Stream stream;

@@ -1,6 +1,7 @@
 // The CUDA runtime calls of the program under test, with CUDA's own declarations. What is not here does not
 // link, which is how a new call is noticed.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <cuda_runtime_api.h>
@@ -77,6 +78,30 @@ void* keep_graph(Device& device, std::shared_ptr<Graph> graph) {
   void* handle = kept.get();
   device.graphs.emplace(handle, std::move(kept));
   return handle;
+}
+
+// A library's call counts as one kernel, as it mostly is on a device.
+cudaGraphNodeType type_of(const millrace::emulated::Work& work) {
+  using Of = millrace::emulated::Work::Kind;
+  switch (work.kind) {
+    case Of::kernel:
+    case Of::library:
+      return cudaGraphNodeTypeKernel;
+    case Of::copy:
+      return cudaGraphNodeTypeMemcpy;
+    case Of::fill:
+      return cudaGraphNodeTypeMemset;
+    case Of::make_live:
+      return cudaGraphNodeTypeMemAlloc;
+    case Of::release:
+      return cudaGraphNodeTypeMemFree;
+    case Of::graph:
+      return cudaGraphNodeTypeGraph;
+    case Of::record:
+    case Of::wait:
+      return cudaGraphNodeTypeEmpty;
+  }
+  return cudaGraphNodeTypeEmpty;
 }
 
 // What cudaDeviceGetAttribute says; nothing for attributes that nobody has asked for yet.
@@ -419,6 +444,26 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
     *status = its.capture == nullptr ? cudaStreamCaptureStatusNone
               : its.capture->spoilt  ? cudaStreamCaptureStatusInvalidated
                                      : cudaStreamCaptureStatusActive;
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, std::size_t* count) {
+  return call("cudaGraphGetNodes", Kind::plain, [&](Device& device) {
+    const std::shared_ptr<Graph> made = graph_of(device, graph);
+    if (made == nullptr) return cudaErrorInvalidValue;
+    for (std::size_t i = 0; nodes != nullptr && i < *count; ++i) {
+      nodes[i] =
+          i < made->nodes.size() ? reinterpret_cast<cudaGraphNode_t>(&made->nodes[i]) : cudaGraphNode_t{};
+    }
+    *count = nodes == nullptr ? made->nodes.size() : std::min(*count, made->nodes.size());
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeType* type) {
+  return call("cudaGraphNodeGetType", Kind::plain, [&](Device&) {
+    *type = type_of(reinterpret_cast<const Graph::Node*>(node)->work);
     return cudaSuccess;
   });
 }
