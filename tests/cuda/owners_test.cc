@@ -1,18 +1,16 @@
-// Owners of streams, events, buffers and graphs, over the emulated device.
+// Owners of streams, events, buffers and graphs, on any device.
 
 #include <array>
 #include <cstdint>
 #include <gtest/gtest.h>
-#include <optional>
 #include <type_traits>
-#include <utility>
 
 #include "millrace/errors.h"
 
 #include "cuda/buffer.h"
 #include "cuda/graph.h"
 #include "cuda/stream.h"
-#include "support/emulated_device/emulated_device.h"
+#include "cuda/test_device.h"
 
 namespace millrace::cuda {
 namespace {
@@ -25,36 +23,8 @@ static_assert(!std::is_copy_constructible_v<PinnedBuffer<float>> &&
               !std::is_default_constructible_v<PinnedBuffer<float>>);
 static_assert(!std::is_copy_constructible_v<Graph> && !std::is_copy_constructible_v<GraphExec>);
 
-TEST(Owners, ReleaseWhatTheyOwnOnceHoweverOftenTheyAreMoved) {
-  const emulated::EmulatedDevice device;
-  {
-    Stream stream;
-    Stream moved_stream(std::move(stream));
-    Stream assigned_stream;
-    assigned_stream = std::move(moved_stream);
-    Event event(Event::Timing::on);
-    Event moved_event(std::move(event));
-    DeviceBuffer<int> memory(3, assigned_stream.view());
-    DeviceBuffer<int> moved_memory(std::move(memory));
-    PinnedBuffer<int> host(3);
-    PinnedBuffer<int> other_host(5);
-    other_host = std::move(host);
-    EXPECT_EQ(other_host.size(), 3U);
-    Graph graph = capture(assigned_stream.view(),
-                          [&] { fill_zero_async(moved_memory.view(), assigned_stream.view()); });
-    GraphExec exec(graph);
-    GraphExec moved_exec(std::move(exec));
-    moved_exec.launch_async(assigned_stream.view());
-    assigned_stream.synchronize();
-    EXPECT_EQ(device.counters().live_allocations, 3U);
-  }
-  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  EXPECT_EQ(device.counters().live_allocations, 0U);
-  EXPECT_EQ(device.counters().live_handles, 0U);
-}
-
 TEST(Owners, AlignDeviceMemoryTo256BytesAndPinnedMemoryTo64) {
-  const emulated::EmulatedDevice device;
+  const test::TestDevice device;
   const Stream stream;
   for (const std::size_t bytes : {1U, 63U, 257U}) {
     const DeviceBuffer<std::byte> memory(bytes, stream.view());
@@ -64,17 +34,8 @@ TEST(Owners, AlignDeviceMemoryTo256BytesAndPinnedMemoryTo64) {
   }
 }
 
-TEST(Owners, HoldNoMemoryWhereTheyAreEmpty) {
-  const emulated::EmulatedDevice device;
-  const Stream stream;
-  const DeviceBuffer<float> memory(0, stream.view());
-  const PinnedBuffer<float> host(0);
-  EXPECT_NO_THROW(copy_async(memory.view(), host.view(), stream.view()));
-  EXPECT_EQ(device.counters().allocations, 0U);
-}
-
 TEST(Owners, CopyThereAndBack) {
-  const emulated::EmulatedDevice device;
+  const test::TestDevice device;
   const Stream stream;
   const PinnedBuffer<int> host(3);
   const PinnedBuffer<int> back(3);
@@ -91,7 +52,7 @@ TEST(Owners, CopyThereAndBack) {
 }
 
 TEST(Owners, LeaveTheStreamUsableWhenACaptureFails) {
-  const emulated::EmulatedDevice device;
+  const test::TestDevice device;
   const Stream stream;
   EXPECT_THROW(static_cast<void>(capture(stream.view(), []() -> void { throw DeviceError("planned"); })),
                DeviceError);

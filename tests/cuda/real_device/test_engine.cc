@@ -1,0 +1,21 @@
+#include "millrace/errors.h"
+
+#include "cuda/engine/test_device.h"
+#include "cuda/gemm/cublaslt_products.h"
+#include "cuda/library/open_cublaslt.h"
+
+namespace millrace::test {
+
+std::unique_ptr<cuda::ProductLibrary> device_products(cudaStream_t stream) {
+  const cuda::CublasLtOpening& opening = cuda::open_cublaslt();
+  if (opening.table == nullptr) throw DeviceError("cuBLASLt cannot be opened: " + opening.library.place);
+  return cuda::make_cublaslt_products(*opening.table, {}, stream);
+}
+
+std::unique_ptr<cuda::CudaEngine> device_engine(const NetworkShape& shape, const TrainingSettings& settings,
+                                                std::uint32_t max_window_rows) {
+  return cuda::make_engine(shape, settings, max_window_rows,
+                           {.device_name = "test device", .products = device_products});
+}
+
+}  // namespace millrace::test
