@@ -1,11 +1,47 @@
-# What `cmake --install` lays down, and the packages that `cpack` makes of it: `millrace` is the program.
+# What `cmake --install` lays down, and the packages that `cpack` makes of it: `millrace`, the program, and
+# `millrace-dev`, the contracts and engines for programs of one's own.
 include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
 
+# --- the program
 install(TARGETS millrace RUNTIME COMPONENT program)
 install(FILES data/breast-cancer-wisconsin.csv DESTINATION ${CMAKE_INSTALL_DATADIR}/millrace COMPONENT program)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT program)
 
+# --- the library: one archive of the rooms that the public headers are implemented in
+set(rooms model engine decode)
+set(needs DNNL::dnnl OpenMP::OpenMP_CXX)
+set(MILLRACE_FIND_DEPENDENCIES "find_dependency(dnnl 2.6 CONFIG)\nfind_dependency(OpenMP COMPONENTS CXX)\n")
+if(MILLRACE_CUDA)
+  list(APPEND rooms cuda cuda_kernels cuda_library cuda_owners cudnn)
+  list(APPEND needs CUDA::cudart_static fmt::fmt spdlog::spdlog ${CMAKE_DL_LIBS})
+  string(APPEND MILLRACE_FIND_DEPENDENCIES
+         "find_dependency(CUDAToolkit 13.0)\nfind_dependency(fmt)\nfind_dependency(spdlog)\n")
+else()
+  list(APPEND rooms cuda_absent)
+endif()
+list(TRANSFORM rooms REPLACE "(.+)" "$<TARGET_OBJECTS:millrace_\\1>" OUTPUT_VARIABLE objects)
+
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+add_library(millrace_library STATIC ${objects})
+set_target_properties(millrace_library PROPERTIES OUTPUT_NAME millrace EXPORT_NAME millrace LINKER_LANGUAGE CXX)
+target_compile_features(millrace_library INTERFACE cxx_std_20)
+target_link_libraries(millrace_library PRIVATE ${needs})
+
+set(place ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
+install(DIRECTORY include/millrace DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library)
+install(TARGETS millrace_library EXPORT millrace ARCHIVE COMPONENT library
+        INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT millrace NAMESPACE millrace:: FILE millrace-targets.cmake DESTINATION ${place} COMPONENT library)
+configure_package_config_file(cmake/millrace-config.cmake.in millrace-config.cmake INSTALL_DESTINATION ${place})
+write_basic_package_version_file(millrace-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/millrace-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/millrace-config-version.cmake
+        DESTINATION ${place} COMPONENT library)
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DATADIR}/millrace COMPONENT library)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/millrace-dev RENAME copyright COMPONENT library)
+
+# --- packages
 set(CPACK_GENERATOR DEB TGZ)
 set(CPACK_PACKAGE_NAME millrace)
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
@@ -16,12 +52,22 @@ set(CPACK_THREADS 0)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME millrace)
-set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
 # Which packages the linked libraries come from, and which versions of them have the symbols in use.
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 # Certificates of public authorities, for brokers behind TLS.
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS ca-certificates)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS ca-certificates)
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION
     "millrace reads records from Kafka, scores each row with the weights it has, then learns from it, and keeps
 weights and positions together in one file.")
+
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME millrace-dev)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
+# oneDNN's CMake files ask for OpenCL's, which its package does not bring.
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS "libdnnl-dev, ocl-icd-opencl-dev, opencl-headers")
+if(MILLRACE_CUDA)
+  string(APPEND CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS ", libfmt-dev, libspdlog-dev")
+endif()
+set(CPACK_COMPONENT_LIBRARY_DESCRIPTION
+    "The engines of millrace and its contracts, for C++ programs that train without Kafka.")
 include(CPack)

@@ -9,8 +9,9 @@
 #include <string_view>
 #include <thread>
 
+#include "millrace/engine_choice.h"
+
 #include "engine/cpu_engine.h"
-#include "engine/engine_choice.h"
 #include "kafka/client_properties.h"
 
 namespace millrace {

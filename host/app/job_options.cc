@@ -4,9 +4,9 @@
 #include <charconv>
 #include <thread>
 
+#include "millrace/engine_choice.h"
 #include "millrace/errors.h"
 
-#include "engine/engine_choice.h"
 #include "kafka/start_rule.h"
 #include "window/stop_rule.h"
 

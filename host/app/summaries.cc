@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/engine_choice.h"
+#include "millrace/engine_choice.h"
 
 namespace millrace {
 

@@ -5,9 +5,10 @@
 #include <memory>
 #include <vector>
 
+#include "millrace/engine_choice.h"
+
 #include "bench/rounds.h"
 #include "bench/sample_rows.h"
-#include "engine/engine_choice.h"
 
 namespace millrace {
 namespace {

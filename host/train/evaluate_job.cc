@@ -2,7 +2,8 @@
 
 #include <memory>
 
-#include "engine/engine_choice.h"
+#include "millrace/engine_choice.h"
+
 #include "train/position_ledger.h"
 #include "train/reading.h"
 #include "window/assembler.h"

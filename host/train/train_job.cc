@@ -6,9 +6,9 @@
 #include <utility>
 #include <xxhash.h>
 
+#include "millrace/engine_choice.h"
 #include "millrace/errors.h"
 
-#include "engine/engine_choice.h"
 #include "state/state_folder.h"
 #include "train/position_ledger.h"
 #include "train/reading.h"

@@ -1,4 +1,4 @@
-#include "engine/engine_choice.h"
+#include "millrace/engine_choice.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -7,9 +7,9 @@
 #include <string>
 #include <thread>
 
+#include "millrace/engine_choice.h"
 #include "millrace/errors.h"
 
-#include "engine/engine_choice.h"
 #include "kafka/fingerprint.h"
 #include "support/memory_source.h"
 #include "support/temp_dir.h"
