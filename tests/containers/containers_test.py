@@ -7,9 +7,11 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import compose_spec
@@ -50,7 +52,8 @@ def trainer_pod(overlay):
 def exit_code_without_a_broker(arguments, environment):
     """Of a command whose brokers nobody can reach: its options are judged before."""
     with tempfile.TemporaryDirectory() as state:
-        variables = {"PATH": "/usr/bin:/bin", "MILLRACE_STATE": state, "MILLRACE_KAFKA_TIMEOUT_MS": "1", **environment}
+        variables = {"PATH": "/usr/bin:/bin", "MILLRACE_STATE": state, "MILLRACE_LISTEN": "0",
+                     "MILLRACE_KAFKA_TIMEOUT_MS": "1", **environment}
         result = subprocess.run([PROGRAM, *arguments], env=variables, capture_output=True, text=True, timeout=60,
                                 check=False)
         return result.returncode, result.stderr
@@ -98,6 +101,37 @@ class Compose(unittest.TestCase):
         for name, service in own_services().items():
             if service["command"][0] == "train":
                 self.assertGreater(int(service["stop_grace_period"].removesuffix("s")), STOP_SECONDS, name)
+
+
+class Health(unittest.TestCase):
+    def test_the_check_of_the_image_finds_a_trainer_alive_and_one_that_is_gone(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        listen = {"PATH": "/usr/bin:/bin", "MILLRACE_LISTEN": f"127.0.0.1:{port}"}
+        check = [DOCKER / "check-health"]
+        with tempfile.TemporaryDirectory() as state:
+            # Nobody answers it at the address of its broker, so it waits and is alive.
+            trainer = subprocess.Popen([PROGRAM, "train", "--brokers", "127.0.0.1:1", "--topic", "t", "--features", "1",
+                                        "--state", state, "--quiet"], env=listen, stderr=subprocess.PIPE)
+            try:
+                deadline = time.monotonic() + 20
+                while subprocess.run(check, env=listen, capture_output=True, check=False).returncode != 0:
+                    self.assertIsNone(trainer.poll(), "the trainer ended")
+                    self.assertLess(time.monotonic(), deadline, "no health")
+            finally:
+                trainer.kill()
+                trainer.communicate()
+        self.assertNotEqual(subprocess.run(check, env=listen, capture_output=True, check=False).returncode, 0)
+
+    def test_who_asks_from_outside_finds_the_port_that_the_trainer_listens_at(self):
+        for name, service in own_services().items():
+            if service["command"][0] == "train":
+                self.assertEqual(service["environment"]["MILLRACE_LISTEN"], "0.0.0.0:9099", name)
+                self.assertEqual(service["ports"], ["127.0.0.1:9099:9099"], name)
+        if shutil.which("kubectl"):
+            container = trainer_pod("base")["containers"][0]
+            self.assertIn({"name": "MILLRACE_LISTEN", "value": "0.0.0.0:9099"}, container["env"])
+            self.assertEqual(container["ports"], [{"name": "http", "containerPort": 9099}])
 
 
 class Kubernetes(unittest.TestCase):
