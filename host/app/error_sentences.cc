@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <new>
 #include <stdexcept>
 #include <string_view>
+#include <vector>
 
 #include "app/input_row_error.h"
 
@@ -86,6 +88,22 @@ std::string sentence(const DataLossError& error) {
       "Records of {}/{} from offset {} on {}; --from beginning, in training with --rewind, goes on "
       "with the records that are there.",
       error.partition.topic, error.partition.partition, error.position, what);
+}
+
+std::string sentence(const ChangedWindowError& error) {
+  std::vector<std::string> ranges;
+  for (const ChangedWindowError::Range& range : error.ranges) {
+    ranges.push_back(fmt::format("{}/{} from offset {} to {}", range.partition.topic,
+                                 range.partition.partition, range.begin, range.end - 1));
+  }
+  const std::string what =
+      error.rows_in_log == error.rows_in_journal
+          ? std::string("other rows stand there now")
+          : fmt::format("{} of its {} rows are there", error.rows_in_log, error.rows_in_journal);
+  return fmt::format(
+      "Window {} of the journal cannot be trained again as it was ({}): {}; --on-data-loss continue trains "
+      "what is left.",
+      error.window, fmt::join(ranges, ", "), what);
 }
 
 struct ReasonPhrase {
@@ -179,10 +197,11 @@ bool take(const std::exception& error, std::string& text) {
 std::string sentence_for(const std::exception& error) {
   std::string text;
   const bool known = take<OptionError>(error, text) || take<KafkaError>(error, text) ||
-                     take<DataLossError>(error, text) || take<BadRecordError>(error, text) ||
-                     take<StateError>(error, text) || take<MismatchError>(error, text) ||
-                     take<DeviceError>(error, text) || take<NumericalError>(error, text) ||
-                     take<InputRowError>(error, text) || take<std::bad_alloc>(error, text);
+                     take<DataLossError>(error, text) || take<ChangedWindowError>(error, text) ||
+                     take<BadRecordError>(error, text) || take<StateError>(error, text) ||
+                     take<MismatchError>(error, text) || take<DeviceError>(error, text) ||
+                     take<NumericalError>(error, text) || take<InputRowError>(error, text) ||
+                     take<std::bad_alloc>(error, text);
   if (!known) {
     text = fmt::format("Something unexpected went wrong: {}; please report it, with the command line.",
                        without_stop(error.what()));

@@ -77,6 +77,9 @@ void add(Digest& digest, const StreamSettings& settings) {
   if (!settings.engine_choices.empty()) {
     digest << std::string_view("choices") << std::string_view(settings.engine_choices);
   }
+  if (settings.max_record_bytes != StreamSettings::kDefaultMaxRecordBytes) {
+    digest << std::string_view("max_record_bytes") << settings.max_record_bytes;
+  }
 }
 
 void add(Digest& digest, std::vector<TrainedPosition> positions) {
@@ -99,6 +102,14 @@ std::uint64_t state_digest(const Checkpoint& checkpoint) {
   digest << checkpoint.windows;
   add(digest, checkpoint.model);
   add(digest, checkpoint.settings);
+  add(digest, checkpoint.positions);
+  return digest.value();
+}
+
+std::uint64_t trained_digest(const Checkpoint& checkpoint) {
+  Digest digest;
+  digest << checkpoint.windows;
+  add(digest, checkpoint.model);
   add(digest, checkpoint.positions);
   return digest.value();
 }

@@ -28,6 +28,7 @@ struct Lifetime {
   std::uint64_t windows = 0;
   std::uint64_t steps = 0;
   std::uint64_t skipped_steps = 0;
+  std::uint64_t rolled_back_rows = 0;  // trained, and lost again when the model went back to a checkpoint
   std::uint64_t bad_records = 0;
   BadRecordCounts bad_records_by_reason{};  // indexed by BadRecordReason
   double seconds = 0;                       // spent training, over all runs
@@ -38,6 +39,8 @@ struct Lifetime {
 // What the state was made with. Whether a restart with others is refused or goes on with them is the
 // trainer's decision.
 struct StreamSettings {
+  static constexpr std::uint64_t kDefaultMaxRecordBytes = 1 << 20;  // what files without the member had
+
   std::vector<std::string> feature_names;  // [features], or empty where they have no names
   std::uint32_t features = 0;
   std::string label;                 // as the option says it: key, value:NAME, header:NAME
@@ -50,6 +53,7 @@ struct StreamSettings {
   std::string engine;  // cpu, cuda
   int engine_threads = 0;
   std::string engine_choices;  // Engine::choices() of that engine
+  std::uint64_t max_record_bytes = kDefaultMaxRecordBytes;
   TrainingSettings training;
 
   bool operator==(const StreamSettings&) const = default;
@@ -78,6 +82,9 @@ struct Checkpoint {
 // sums, times, versions, the group, the fingerprints of last records (they guard and do not steer), and
 // window_ms (where time cuts a window is a fact of the stream and not of the state).
 [[nodiscard]] std::uint64_t state_digest(const Checkpoint& checkpoint);
+
+// XXH3-64 of what training made: the model, the count of windows and the positions, without the settings.
+[[nodiscard]] std::uint64_t trained_digest(const Checkpoint& checkpoint);
 
 // Writes a temporary in the same folder, syncs it, renames it to `file` and syncs the folder. Mode 0600.
 // After an error the temporary is gone and what stood under the name is untouched.

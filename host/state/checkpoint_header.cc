@@ -42,6 +42,7 @@ Json json_of(const Lifetime& lifetime) {
           {"windows", lifetime.windows},
           {"steps", lifetime.steps},
           {"skipped_steps", lifetime.skipped_steps},
+          {"rolled_back_rows", lifetime.rolled_back_rows},
           {"bad_records", lifetime.bad_records},
           {"bad_records_by_reason", std::move(reasons)},
           {"seconds", lifetime.seconds}};
@@ -72,6 +73,7 @@ Json json_of(const StreamSettings& settings) {
           {"engine", settings.engine},
           {"engine_threads", settings.engine_threads},
           {"engine_choices", settings.engine_choices},
+          {"max_record_bytes", settings.max_record_bytes},
           {"training", json_of(settings.training)}};
 }
 
@@ -86,7 +88,21 @@ Json json_of(const TrainedPosition& position) {
             {"hash", fmt::format("{:016x}", position.last_record.hash)}}}};
 }
 
+std::string text_of(const Json& json, const std::string& path) {
+  try {
+    return json.dump(1) + "\n";
+  } catch (const Json::type_error&) {  // the only one that dump knows: a string that is not UTF-8
+    throw StateError(StateError::Kind::io, path, "writing: a name in the settings is not valid UTF-8");
+  }
+}
+
 // --- reading
+
+Json parsed(std::string_view text) {
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) throw CheckpointFormatError("its header is not JSON");
+  return json;
+}
 
 const Json& member(const Json& object, const char* name) {
   const auto found = object.is_object() ? object.find(name) : object.end();
@@ -159,6 +175,7 @@ Lifetime lifetime_of(const Json& json) {
   take_integer(json, "windows", lifetime.windows);
   take_integer(json, "steps", lifetime.steps);
   take_integer(json, "skipped_steps", lifetime.skipped_steps);
+  if (json.contains("rolled_back_rows")) take_integer(json, "rolled_back_rows", lifetime.rolled_back_rows);
   take_integer(json, "bad_records", lifetime.bad_records);
   const Json& reasons = member(json, "bad_records_by_reason");
   for (std::size_t i = 0; i < kBadRecordReasons; ++i) {
@@ -206,6 +223,7 @@ StreamSettings settings_of(const Json& json) {
   take(json, "engine", settings.engine);
   take_integer(json, "engine_threads", settings.engine_threads);
   if (json.contains("engine_choices")) take(json, "engine_choices", settings.engine_choices);
+  if (json.contains("max_record_bytes")) take_integer(json, "max_record_bytes", settings.max_record_bytes);
   settings.training = training_of(member(json, "training"));
   return settings;
 }
@@ -257,16 +275,17 @@ std::string write_checkpoint_header(const Checkpoint& checkpoint, const std::vec
     header["tensors"].push_back(
         {{"name", each.name}, {"type", each.type}, {"count", each.count}, {"begin", each.begin}});
   }
-  try {
-    return header.dump(1) + "\n";
-  } catch (const Json::type_error&) {  // the only one that dump knows: a string that is not UTF-8
-    throw StateError(StateError::Kind::io, path, "writing: a name in the settings is not valid UTF-8");
-  }
+  return text_of(header, path);
 }
 
+std::string write_settings(const StreamSettings& settings, const std::string& path) {
+  return text_of(json_of(settings), path);
+}
+
+StreamSettings read_settings(std::string_view text) { return settings_of(parsed(text)); }
+
 CheckpointHeader read_checkpoint_header(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) throw CheckpointFormatError("its header is not JSON");
+  const Json json = parsed(text);
   CheckpointHeader header;
   Checkpoint& checkpoint = header.checkpoint;
   take(json, "millrace", checkpoint.millrace_version);

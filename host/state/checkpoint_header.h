@@ -40,4 +40,8 @@ struct CheckpointHeader {
 // Checks every type and range, and nothing about the tensors. Throws CheckpointFormatError.
 [[nodiscard]] CheckpointHeader read_checkpoint_header(std::string_view text);
 
+// The settings alone, as the header's member of that name; errors as above.
+[[nodiscard]] std::string write_settings(const StreamSettings& settings, const std::string& path);
+[[nodiscard]] StreamSettings read_settings(std::string_view text);
+
 }  // namespace millrace

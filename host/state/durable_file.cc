@@ -129,6 +129,12 @@ void write_durably(const std::filesystem::path& file, std::span<const std::byte>
   sync_folder(file.parent_path());
 }
 
+void sync_data(const FileDescriptor& file, const std::filesystem::path& path) {
+  while (::fdatasync(file.get()) != 0) {
+    if (errno != EINTR) throw state_error(path, "syncing", errno);
+  }
+}
+
 bool is_temporary_name(std::string_view file_name) {
   return file_name.starts_with('.') && file_name.ends_with(kTemporarySuffix);
 }

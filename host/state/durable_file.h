@@ -49,6 +49,9 @@ void write_all(const FileDescriptor& file, std::span<const std::byte> bytes,
 // After an error the temporary is gone and what stood under the name is untouched. Throws StateError.
 void write_durably(const std::filesystem::path& file, std::span<const std::byte> bytes);
 
+// What was written to the open file is on the disk. Throws StateError.
+void sync_data(const FileDescriptor& file, const std::filesystem::path& path);
+
 // Whether write_durably gives its temporaries such a name, so that those of a killed process can be removed.
 [[nodiscard]] bool is_temporary_name(std::string_view file_name);
 

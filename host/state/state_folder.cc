@@ -22,14 +22,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "checkpoint-";
+constexpr std::string_view kCheckpointPrefix = "checkpoint-";
+constexpr std::string_view kJournalPrefix = "journal-";
 constexpr std::string_view kSuffix = ".millrace";
 constexpr std::size_t kSequenceDigits = 10;
 
-// The number in `checkpoint-0000000042.millrace`, if it is exactly what checkpoint_file_name makes.
-std::optional<std::uint64_t> sequence_of(std::string_view name) {
-  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
+std::string file_name(std::string_view prefix, std::uint64_t sequence) {
+  return fmt::format("{}{:0{}}{}", prefix, sequence, kSequenceDigits, kSuffix);
+}
+
+// The number in a name, if it is exactly what file_name makes.
+std::optional<std::uint64_t> sequence_of(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix) || !name.ends_with(kSuffix)) return std::nullopt;
+  name.remove_prefix(prefix.size());
   name.remove_suffix(std::min(name.size(), kSuffix.size()));
   std::uint64_t sequence = 0;
   const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), sequence);
@@ -143,6 +148,23 @@ std::vector<std::string> sentences_of(const Found& found) {
   return sentences;
 }
 
+// Ascending.
+std::vector<std::uint64_t> list_journals(const fs::path& folder) {
+  std::vector<std::uint64_t> sequences;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const auto sequence = sequence_of(entry->path().filename().native(), kJournalPrefix);
+    if (sequence) sequences.push_back(*sequence);
+  }
+  if (error) throw state_error(folder, "listing", error.value());
+  std::ranges::sort(sequences);
+  return sequences;
+}
+
+void remove_file(const fs::path& file) {
+  if (::unlink(file.c_str()) != 0 && errno != ENOENT) throw state_error(file, "removing", errno);
+}
+
 std::int64_t now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -150,15 +172,15 @@ std::int64_t now_ms() {
 
 }  // namespace
 
-std::string checkpoint_file_name(std::uint64_t sequence) {
-  return fmt::format("{}{:0{}}{}", kPrefix, sequence, kSequenceDigits, kSuffix);
-}
+std::string checkpoint_file_name(std::uint64_t sequence) { return file_name(kCheckpointPrefix, sequence); }
+
+std::string journal_file_name(std::uint64_t sequence) { return file_name(kJournalPrefix, sequence); }
 
 std::vector<ListedCheckpoint> list_checkpoints(const fs::path& folder) {
   std::vector<ListedCheckpoint> listed;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const auto sequence = sequence_of(entry->path().filename().native());
+    const auto sequence = sequence_of(entry->path().filename().native(), kCheckpointPrefix);
     if (!sequence) continue;
     std::error_code gone;
     const auto bytes = entry->file_size(gone);
@@ -211,25 +233,64 @@ std::optional<Checkpoint> StateFolder::newest() {
   return std::move(found.checkpoint);
 }
 
-fs::path StateFolder::save(Checkpoint& checkpoint) {
+std::vector<JournalSegment> read_journals(const fs::path& folder, std::uint64_t sequence,
+                                          std::vector<std::string>& notes) {
+  std::vector<JournalSegment> segments;
+  for (const std::uint64_t each : list_journals(folder)) {
+    if (each < sequence) continue;
+    const std::string name = journal_file_name(each);
+    try {
+      segments.push_back(read_journal(folder / name));
+    } catch (const StateError& error) {
+      if (error.kind != StateError::Kind::damaged) throw;
+      notes.push_back(
+          fmt::format("{} is damaged: {}. The windows it held are formed anew.", name, error.detail));
+      return segments;
+    }
+    const std::string& trouble = segments.back().trouble;
+    if (!trouble.empty()) {
+      notes.push_back(fmt::format("{}: {}. Windows from there on are formed anew.", name, trouble));
+    }
+  }
+  return segments;
+}
+
+std::vector<JournalSegment> StateFolder::journal_after(const Checkpoint& checkpoint) {
+  journal_notes_.clear();
+  return read_journals(path_, checkpoint.sequence, journal_notes_);
+}
+
+fs::path StateFolder::save(Checkpoint& checkpoint, std::span<const PartitionStart> partitions) {
+  if (journal_) journal_->sync();
   checkpoint.sequence = next_sequence_;
   checkpoint.written_at_ms = now_ms();
   fs::path file = path_ / checkpoint_file_name(next_sequence_);
   write_checkpoint(file, checkpoint);
   ++next_sequence_;
+  begin_journal(checkpoint, partitions);
   remove_old();
   return file;
+}
+
+void StateFolder::begin_journal(const Checkpoint& checkpoint, std::span<const PartitionStart> partitions) {
+  const JournalHeader header{checkpoint.sequence, trained_digest(checkpoint), checkpoint.settings};
+  journal_.emplace(path_ / journal_file_name(checkpoint.sequence), header, partitions);
 }
 
 void StateFolder::remove_old() const {
   const auto listed = list_checkpoints(path_);
   std::size_t kept = 0;
+  std::uint64_t oldest_kept = 0;
   for (auto each = listed.rbegin(); each != listed.rend(); ++each) {
     if (kept < keep_) {
       if (!damaged_.contains(each->sequence)) ++kept;
-    } else if (::unlink(each->file.c_str()) != 0 && errno != ENOENT) {
-      throw state_error(each->file, "removing", errno);
+      oldest_kept = each->sequence;
+    } else {
+      remove_file(each->file);
     }
+  }
+  for (const std::uint64_t sequence : list_journals(path_)) {
+    if (sequence < oldest_kept) remove_file(path_ / journal_file_name(sequence));
   }
 }
 

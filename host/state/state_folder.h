@@ -1,7 +1,8 @@
-// The folder that a trainer keeps its state in: numbered checkpoints and a lock.
+// The folder that a trainer keeps its state in: numbered checkpoints, the journal, and a lock.
 //
 //   DIR/lock                             names the process that holds the folder
 //   DIR/checkpoint-0000000042.millrace   the newest few
+//   DIR/journal-0000000042.millrace      what was trained after checkpoint 42 (state/journal.h)
 //
 // StateFolder owns DIR until it is destroyed; the kernel lets go of it for a process that is killed. One
 // thread calls everything. The free functions take no lock and only read: any process may use them while a
@@ -10,7 +11,8 @@
 // Invariants: (1) one owner at a time; (2) sequence numbers only grow, and none is given twice to a
 // checkpoint that was saved; (3) there is always a valid checkpoint after the first save, whenever the
 // process or the machine stops; (4) a folder whose checkpoints are all damaged is an error, never a new
-// beginning; (5) a checkpoint of a newer format is an error, never passed over.
+// beginning; (5) a checkpoint of a newer format is an error, never passed over; (6) the journal reaches from
+// the oldest checkpoint that is kept to the present.
 #pragma once
 
 #include <cstddef>
@@ -24,6 +26,7 @@
 
 #include "state/checkpoint.h"
 #include "state/durable_file.h"
+#include "state/journal.h"
 
 namespace millrace {
 
@@ -50,10 +53,24 @@ class StateFolder {
   // instead.
   [[nodiscard]] std::span<const std::string> fallbacks() const noexcept { return fallbacks_; }
 
-  // Gives the checkpoint its sequence number and its time, makes it durable, then removes all but the newest
-  // `keep`. Checkpoints known to be damaged do not count among these. Returns the file. Errors: as
-  // write_checkpoint; the checkpoints before stay as they were, and the number is free again.
-  std::filesystem::path save(Checkpoint& checkpoint);
+  // What the journal holds after the checkpoint, as far as it can be read; journal_notes() tells what cannot.
+  // More than one segment where newer checkpoints were passed over. Errors: StateError newer_version, io.
+  [[nodiscard]] std::vector<JournalSegment> journal_after(const Checkpoint& checkpoint);
+  [[nodiscard]] std::span<const std::string> journal_notes() const noexcept { return journal_notes_; }
+
+  // Syncs the journal, gives the checkpoint its sequence number and its time, makes it durable, begins its
+  // segment of the journal, then removes all checkpoints but the newest `keep` and the segments that only
+  // older ones need. Checkpoints known to be damaged do not count among these. Returns the file. Errors: as
+  // write_checkpoint and Journal; the checkpoints before stay as they were.
+  // `partitions` are those that windows from now on come from, in the order in which ranges number them.
+  std::filesystem::path save(Checkpoint& checkpoint, std::span<const PartitionStart> partitions = {});
+
+  // Begins the segment after the checkpoint, which is the newest one: for a run that goes on from it and has
+  // nothing to replay. Errors: StateError.
+  void begin_journal(const Checkpoint& checkpoint, std::span<const PartitionStart> partitions);
+
+  // After save or begin_journal.
+  [[nodiscard]] Journal& journal() { return journal_.value(); }
 
   // At least 1 is kept.
   void set_keep(std::size_t checkpoints) noexcept { keep_ = checkpoints == 0 ? 1 : checkpoints; }
@@ -68,6 +85,8 @@ class StateFolder {
   std::uint64_t next_sequence_;
   std::set<std::uint64_t> damaged_;
   std::vector<std::string> fallbacks_;
+  std::vector<std::string> journal_notes_;
+  std::optional<Journal> journal_;
 };
 
 struct ListedCheckpoint {
@@ -86,5 +105,14 @@ struct ListedCheckpoint {
 
 // `checkpoint-0000000042.millrace`
 [[nodiscard]] std::string checkpoint_file_name(std::uint64_t sequence);
+// `journal-0000000042.millrace`
+[[nodiscard]] std::string journal_file_name(std::uint64_t sequence);
+
+// The segments of a folder from `sequence` on, oldest first, up to the first that cannot be read; `notes`
+// tells what is wrong with that one, and where entries are missing. Reads only.
+// Errors: StateError missing (no such folder), newer_version, io.
+[[nodiscard]] std::vector<JournalSegment> read_journals(const std::filesystem::path& folder,
+                                                        std::uint64_t sequence,
+                                                        std::vector<std::string>& notes);
 
 }  // namespace millrace

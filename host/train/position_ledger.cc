@@ -53,6 +53,12 @@ void PositionLedger::committable(std::span<const std::int64_t> offsets) {
   }
 }
 
+std::vector<PartitionStart> PositionLedger::starts() const {
+  std::vector<PartitionStart> starts;
+  for (const TrainedPosition& position : current_) starts.push_back({position.partition, position.next});
+  return starts;
+}
+
 std::vector<TrainedPosition> PositionLedger::positions() const {
   std::vector<TrainedPosition> all = others_;
   for (std::size_t index = 0; index < current_.size(); ++index) {

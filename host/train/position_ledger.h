@@ -33,6 +33,8 @@ class PositionLedger {
   [[nodiscard]] std::vector<TrainedPosition> positions() const;
   // Offsets to commit for the partitions of this run.
   [[nodiscard]] const std::vector<CommitOffset>& commits() const { return commits_; }
+  // The same partitions and where they stand, as a journal begins with them.
+  [[nodiscard]] std::vector<PartitionStart> starts() const;
   // Trained positions of this run's partitions, by partition index.
   [[nodiscard]] std::span<const TrainedPosition> current() const { return current_; }
   // Their names. Void after read_also.

@@ -12,6 +12,7 @@
 #include "state/state_folder.h"
 #include "train/position_ledger.h"
 #include "train/reading.h"
+#include "train/replay_job.h"
 #include "window/assembler.h"
 
 namespace millrace {
@@ -67,6 +68,7 @@ StreamSettings stream_settings(const TrainJob& job, const std::string& group, co
           .engine = std::string(engine.name()),
           .engine_threads = job.engine_threads,
           .engine_choices = engine.choices(),
+          .max_record_bytes = job.decoder.max_record_bytes,
           .training = job.training};
 }
 
@@ -82,6 +84,28 @@ Checkpoint open_model(const TrainJob& job, StateFolder& state, const TrainObserv
   Checkpoint fresh;
   fresh.model = initial_model_state(job.shape, job.training.seed);
   return fresh;
+}
+
+ReplayJob replay_job(const TrainJob& job, const TrainObserver& observer) {
+  return {.source = job.source,
+          .engine = job.engine,
+          .cuda = job.cuda,
+          .decode_threads = job.decode_threads,
+          .note = observer.note};
+}
+
+// What was journalled after the checkpoint is trained again. False: the stop came first.
+bool catch_up(const TrainJob& job, StateFolder& state, Checkpoint& checkpoint, ReplayCounts& counts,
+              const TrainObserver& observer, const std::stop_token& stop) {
+  const std::vector<JournalSegment> segments = state.journal_after(checkpoint);
+  for (const std::string& sentence : state.journal_notes()) observer.note(sentence);
+  if (holds_windows(segments)) observer.activity(RunActivity::replaying);
+  if (!replay_journal(replay_job(job, observer), segments, checkpoint, counts, stop)) return false;
+  if (counts.windows > 0) {
+    observer.note(fmt::format("Trained {} windows of the journal again: {} rows in {} windows so far.",
+                              counts.windows, checkpoint.lifetime.rows, checkpoint.windows));
+  }
+  return true;
 }
 
 EngineRequest engine_request(const TrainJob& job, const Checkpoint& checkpoint,
@@ -152,10 +176,15 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   StateFolder state = StateFolder::open(job.state);
   state.set_keep(job.keep);
   Checkpoint checkpoint = open_model(job, state, observer);
+  const bool begins_now = checkpoint.millrace_version.empty();
+  const Checkpoint newest = checkpoint;
+  ReplayCounts replayed;
+  if (!begins_now && !catch_up(job, state, checkpoint, replayed, observer, stop)) {
+    return {.engine = checkpoint.settings.engine, .checkpoint = std::move(checkpoint)};
+  }
 
   const std::unique_ptr<Engine> engine = make_engine(engine_request(job, checkpoint, observer));
   engine->restore(checkpoint.model);
-  const bool begins_now = checkpoint.millrace_version.empty();
   if (!begins_now) note_changes(job, checkpoint.settings, *engine, observer);
   const std::size_t slots = engine->windows_in_flight() + kSlotsAhead;
 
@@ -166,8 +195,14 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   checkpoint.settings = stream_settings(job, reading.group, *engine);
   checkpoint.millrace_version = MILLRACE_VERSION;
   checkpoint.positions = positions.positions();
-  // Where reading began is part of the state before the first window is: a restart must begin there too.
-  if (begins_now) state.save(checkpoint);
+  // Where reading begins is part of the state before the first window is: a restart must begin there too.
+  const bool is_saved =
+      !begins_now && state.fallbacks().empty() && trained_digest(checkpoint) == trained_digest(newest);
+  if (is_saved) {
+    state.begin_journal(checkpoint, positions.starts());
+  } else {
+    state.save(checkpoint, positions.starts());
+  }
 
   source.start();
   observer.activity(RunActivity::waiting);
@@ -195,6 +230,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
           .engine = engine->description(),
           .checkpoint = trainer.checkpoint(),
           .checkpoint_file = trainer.checkpoint_file(),
+          .replayed = replayed,
           .offsets_committed = source.close(kCloseLimit)};
 }
 

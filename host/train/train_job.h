@@ -17,6 +17,7 @@
 
 #include "decode/csv_decoder.h"
 #include "kafka/kafka_source.h"
+#include "train/replay.h"
 #include "train/run_activity.h"
 #include "train/trainer.h"
 #include "window/stop_rule.h"
@@ -61,6 +62,7 @@ struct TrainResult {
   std::string engine;  // one line for people
   Checkpoint checkpoint;
   std::filesystem::path checkpoint_file;
+  ReplayCounts replayed;          // from the journal, before anything of this run
   bool offsets_committed = true;  // false: the broker had not confirmed them by the deadline; harmless
 };
 

@@ -5,6 +5,8 @@
 
 #include "millrace/errors.h"
 
+#include "window/rows_digest.h"
+
 namespace millrace {
 
 Trainer::Trainer(Parts parts, Checkpoint checkpoint, TrainerSettings settings)
@@ -57,12 +59,25 @@ WindowSlot* Trainer::take(const Observer& observe) {
 void Trainer::begin(WindowSlot* slot) {
   parts_.positions.read_also(slot->new_partitions);
   refuse_bad_records(*slot, settings_.errors_tolerance, parts_.positions.partitions(), parts_.decoder);
+  write_to_journal(*slot);
   parts_.activity(RunActivity::training);
   in_flight_.push_back(slot);
   if (slot->rows == 0) return;  // bad records only: positions move, weights do not
   parts_.engine.stage(slot->view());
   parts_.engine.score();
   parts_.engine.train();
+}
+
+void Trainer::write_to_journal(const WindowSlot& slot) {
+  Journal& journal = parts_.state.journal();
+  for (const PartitionStart& found : slot.new_partitions) journal.append(found);
+  entry_.index = slot.index;
+  entry_.records = slot.records;
+  entry_.rows = slot.rows;
+  entry_.rows_digest = slot.rows > 0 ? rows_digest(slot.view()) : 0;
+  entry_.ranges.assign(slot.ranges.begin(), slot.ranges.end());
+  entry_.bad_records = slot.bad_records;
+  journal.append(entry_);
 }
 
 void Trainer::finish_all(const Observer& observe) {
@@ -84,7 +99,10 @@ void Trainer::account(const WindowSlot& slot, const WindowOutcome& outcome) {
   metrics_.add(outcome.logits, outcome.labels);
   counts_.records += slot.records;
   counts_.rows += slot.rows;
-  counts_.windows += slot.rows > 0 ? 1 : 0;
+  if (slot.rows > 0) {
+    ++counts_.windows;
+    checkpoint_.windows = slot.index + 1;
+  }
   counts_.steps += outcome.steps;
   counts_.skipped_steps += outcome.skipped_steps;
   add_to(counts_.bad_records, slot.bad_records);
@@ -107,8 +125,7 @@ void Trainer::save() {
   lifetime.bad_records = std::accumulate(bad.begin(), bad.end(), lifetime.bad_records);
   add_to(lifetime.bad_records_by_reason, counts_.bad_records);
   lifetime.seconds += elapsed().count();
-  checkpoint_.windows = lifetime.windows;
-  checkpoint_file_ = parts_.state.save(checkpoint_);
+  checkpoint_file_ = parts_.state.save(checkpoint_, parts_.positions.starts());
   saved_records_ = counts_.records;
   parts_.commit_async(parts_.positions.commits());
   parts_.activity(RunActivity::waiting);

@@ -51,8 +51,9 @@ struct TrainerSettings {
 
 // Owns nothing but its counters; the parts outlive it. One thread runs it.
 //
-// Invariants: (1) a window moves positions only once the engine is done with it; (2) offsets are committed
-// after the checkpoint that covers them is durable, never before; (3) the end of the stream, a stop, a bad
+// Invariants: (1) a window is in the journal before the engine trains it, and moves positions only once the
+// engine is done with it; (2) offsets are committed after the checkpoint that covers them is durable, never
+// before; (3) the end of the stream, a stop, a bad
 // record and a broker's failure all leave a checkpoint of the last finished window; where the engine or the
 // state folder fail, the newest checkpoint on the disk stands. Errors: those of the assembler, the engine and
 // the state folder; BadRecordError before the window that holds the record is trained; NumericalError.
@@ -68,7 +69,8 @@ class Trainer {
     std::function<void(RunActivity)> activity = [](RunActivity) {};
   };
 
-  // `checkpoint` is the state to go on from; the engine holds its model already.
+  // `checkpoint` is the state to go on from; the engine holds its model already, and the state folder's
+  // journal follows it.
   Trainer(Parts parts, Checkpoint checkpoint, TrainerSettings settings);
 
   // Trains until the assembler's stream ends, then writes the last checkpoint.
@@ -88,6 +90,7 @@ class Trainer {
   // The next slot; writes the checkpoints that fall due while it waits.
   WindowSlot* take(const Observer& observe);
   void begin(WindowSlot* slot);
+  void write_to_journal(const WindowSlot& slot);
   void finish_oldest(const Observer& observe);
   void finish_all(const Observer& observe);
   void account(const WindowSlot& slot, const WindowOutcome& outcome);
@@ -102,6 +105,7 @@ class Trainer {
   Clock::time_point next_checkpoint_;
   std::deque<WindowSlot*> in_flight_;
   RunCounts counts_;
+  JournalWindow entry_;              // of the window that is written; kept for its memory
   std::uint64_t saved_records_ = 0;  // of counts_.records, those that the newest checkpoint covers
   Prequential metrics_;
 };

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "millrace/position.h"
 
@@ -94,6 +95,31 @@ class DataLossError : public Error {
   const std::int64_t position;
   const std::int64_t log_begin;
   const std::int64_t log_end;
+};
+
+// The records of a journalled window are not what they were: they vanished, or others stand in their place.
+class ChangedWindowError : public Error {
+ public:
+  struct Range {
+    TopicPartition partition;
+    std::int64_t begin = 0;  // offsets
+    std::int64_t end = 0;
+  };
+
+  ChangedWindowError(std::uint64_t window_index, std::uint64_t rows_before, std::uint64_t rows_now,
+                     std::vector<Range> window_ranges)
+      : Error("window " + std::to_string(window_index) + " was trained with " + std::to_string(rows_before) +
+              " rows; its ranges give " + std::to_string(rows_now) + " now, or other ones"),
+        window(window_index),
+        rows_in_journal(rows_before),
+        rows_in_log(rows_now),
+        ranges(std::move(window_ranges)) {}
+  [[nodiscard]] ExitCode exit_code() const noexcept override { return ExitCode::data_lost; }
+
+  const std::uint64_t window;
+  const std::uint64_t rows_in_journal;
+  const std::uint64_t rows_in_log;
+  const std::vector<Range> ranges;
 };
 
 // A bad record, where the settings tolerate none.

@@ -42,6 +42,17 @@ void MemorySource::leave_gap(std::size_t index, std::int64_t offsets) {
   changed_.notify_one();
 }
 
+void MemorySource::replace(std::size_t index, std::int64_t offset, Record record) {
+  const std::lock_guard lock(mutex_);
+  std::ranges::find(logs_.at(index).entries, offset, &Entry::offset)->record = std::move(record);
+}
+
+void MemorySource::remove(std::size_t index, std::int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  std::deque<Entry>& entries = logs_.at(index).entries;
+  entries.erase(std::ranges::find(entries, offset, &Entry::offset));
+}
+
 void MemorySource::hold_back(std::size_t index, bool held) {
   const std::lock_guard lock(mutex_);
   logs_.at(index).held = held;

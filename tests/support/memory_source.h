@@ -43,6 +43,10 @@ class MemorySource final : public RecordSource {
   std::int64_t append(std::size_t index, Record record);
   // Offsets without records: control records of transactions, or what compaction took.
   void leave_gap(std::size_t index, std::int64_t offsets);
+  // Before start_at and the first pull, of a record that is there: it becomes another one, or goes as
+  // compaction takes it.
+  void replace(std::size_t index, std::int64_t offset, Record record);
+  void remove(std::size_t index, std::int64_t offset);
   // A partition that delivers nothing and tells nothing, as if its leader were away.
   void hold_back(std::size_t index, bool held);
   // A partition more, found by the next discover() and read from the beginning; returns its index. Records

@@ -13,6 +13,7 @@
 #include "kafka/fingerprint.h"
 #include "support/memory_source.h"
 #include "support/temp_dir.h"
+#include "train/replay.h"
 
 namespace millrace {
 namespace {
@@ -47,6 +48,7 @@ class TrainingRun {
     ErrorsTolerance tolerance = ErrorsTolerance::none;
     std::chrono::milliseconds checkpoint_every = std::chrono::hours{1};
     std::function<void(MemorySource&)> prepare = [](MemorySource&) {};
+    bool goes_on_after_loss = false;
   };
 
   TrainingRun(const std::filesystem::path& folder, const Plan& plan)
@@ -56,10 +58,12 @@ class TrainingRun {
     Checkpoint checkpoint = state_.newest().value_or(Checkpoint{});
     const bool fresh = checkpoint.model.parameters.empty();
     if (fresh) checkpoint.model = initial_model_state(kShape, training_.seed);
-    checkpoint.settings.training = training_;
-    checkpoint.settings.features = kFeatures;
     engine_ = make_engine(
         {.choice = "cpu", .shape = kShape, .training = training_, .max_window_rows = kWindowRows});
+    if (!fresh) replay(checkpoint, plan);
+    checkpoint.settings.training = training_;
+    checkpoint.settings.features = kFeatures;
+    checkpoint.settings.window_rows = kWindowRows;
     engine_->restore(checkpoint.model);
 
     AssemblerSettings settings{.window_rows = kWindowRows,
@@ -75,6 +79,8 @@ class TrainingRun {
     }
     if (plan.stop.when != StopRule::When::end) settings.ends.clear();
     ledger_ = std::make_unique<PositionLedger>(source_.partitions(), settings.starts, checkpoint.positions);
+    checkpoint.positions = ledger_->positions();
+    state_.save(checkpoint, ledger_->starts());
     assembler_ = std::make_unique<Assembler>(
         source_, decoder_, settings, [&](std::size_t bytes) { return engine_->allocate_host(bytes); });
     trainer_ = std::make_unique<Trainer>(
@@ -94,6 +100,7 @@ class TrainingRun {
     return *trainer_;
   }
   Assembler& assembler() { return *assembler_; }
+  const ReplayCounts& replayed() const { return replayed_; }
   // What was committed last, and what the newest checkpoint on the disk held at that moment.
   const std::vector<CommitOffset>& committed() const { return committed_; }
   const std::vector<TrainedPosition>& durable_at_commit() const { return durable_at_commit_; }
@@ -104,6 +111,26 @@ class TrainingRun {
     for (std::size_t index = 0; index < count; ++index)
       all.push_back({"rows", static_cast<std::int32_t>(index)});
     return all;
+  }
+  // Each segment from a log of its own, as from a broker that is asked again.
+  void replay(Checkpoint& checkpoint, const Plan& plan) {
+    const auto open_source = [&](std::span<const TrainedPosition> starts) {
+      auto source = std::make_unique<MemorySource>(partitions(plan.partitions));
+      append_rows(*source, plan.rows);
+      plan.prepare(*source);
+      for (std::size_t index = 0; index < starts.size(); ++index) {
+        source->start_at(index, starts[index].next.offset);
+      }
+      return source;
+    };
+    const ReplayParts parts{.engine = *engine_,
+                            .decoder = decoder_,
+                            .open_source = open_source,
+                            .goes_on_after_loss = plan.goes_on_after_loss};
+    for (const JournalSegment& segment : state_.journal_after(checkpoint)) {
+      ASSERT_EQ(segment.header.trained_digest, trained_digest(checkpoint));
+      ASSERT_TRUE(replay_segment(segment, parts, checkpoint, replayed_, {}));
+    }
   }
   void note_commit(std::span<const CommitOffset> offsets) {
     committed_.assign(offsets.begin(), offsets.end());
@@ -118,9 +145,23 @@ class TrainingRun {
   std::unique_ptr<PositionLedger> ledger_;
   std::unique_ptr<Assembler> assembler_;
   std::unique_ptr<Trainer> trainer_;
+  ReplayCounts replayed_;
   std::vector<CommitOffset> committed_;
   std::vector<TrainedPosition> durable_at_commit_;
 };
+
+// What kill -9 leaves: no last checkpoint, no destructor that matters.
+struct Killed {};
+
+// Trains until the observer has seen `windows` of them, and is killed then.
+void train_until_killed(const std::filesystem::path& folder, const TrainingRun::Plan& plan,
+                        std::uint64_t windows) {
+  TrainingRun run(folder, plan);
+  EXPECT_THROW(run.train([&](const TrainTick& tick) {
+    if (tick.counts.windows == windows) throw Killed{};
+  }),
+               Killed);
+}
 
 std::uint64_t digest_in(const std::filesystem::path& folder) {
   return state_digest(read_newest_checkpoint(folder).value());
@@ -145,6 +186,81 @@ TEST(Trainer, StoppingAndGoingOnAtWindowsEqualsOneRun) {
   TrainingRun(parts.path(), {.stop = {.when = StopRule::When::records, .records = kWindowRows}}).train();
   TrainingRun(parts.path(), {}).train();
   EXPECT_EQ(digest_in(parts.path()), digest_in(whole.path()));
+}
+
+TEST(Trainer, AKilledRunGoesOnWhereItWasBitForBit) {
+  const support::TempDir whole;
+  TrainingRun(whole.path(), {}).train();
+  const support::TempDir parts;
+  for (int kills = 0; kills < 3; ++kills) train_until_killed(parts.path(), {}, 2);
+  TrainingRun last(parts.path(), {});
+  EXPECT_EQ(last.replayed().windows, 2U);
+  EXPECT_EQ(last.replayed().changed_windows, 0U);
+  last.train();
+  EXPECT_EQ(digest_in(parts.path()), digest_in(whole.path()));
+  EXPECT_EQ(read_newest_checkpoint(parts.path())->lifetime.rows, 200U) << "each row is trained once";
+}
+
+TEST(Trainer, WindowsThatTimeCutAreTrainedAgainAsTheyWere) {
+  // Three records before the stop: a short window, which no log tells of.
+  const TrainingRun::Plan short_window{.stop = {.when = StopRule::When::records, .records = 23}};
+  const support::TempDir whole;
+  TrainingRun(whole.path(), short_window).train();
+  TrainingRun(whole.path(), {}).train();
+  const support::TempDir parts;
+  train_until_killed(parts.path(), short_window, 2);
+  TrainingRun(parts.path(), {}).train();
+  EXPECT_EQ(digest_in(parts.path()), digest_in(whole.path()));
+}
+
+TEST(Trainer, ReplayTrainsWithTheSettingsOfTheJournal) {
+  const support::TempDir folder;
+  train_until_killed(folder.path(), {}, 4);
+  const Checkpoint before = read_newest_checkpoint(folder.path()).value();
+  EXPECT_EQ(before.windows, 0U);
+  EXPECT_EQ(before.settings.training.learning_rate, 0.01);
+  StateFolder state = StateFolder::open(folder.path());
+  const std::vector<JournalSegment> segments = state.journal_after(before);
+  ASSERT_EQ(segments.size(), 1U);
+  EXPECT_EQ(segments[0].header.settings, before.settings);
+}
+
+TEST(Trainer, ARecordThatChangedIsFoundWhenItsWindowIsTrainedAgain) {
+  const support::TempDir folder;
+  train_until_killed(folder.path(), {}, 3);
+  // The log is made anew, with as many records and other values.
+  const auto anew = [](MemorySource& source) {
+    source.replace(1, 4, {.key = "1", .value = "9,9,9", .header = {}});
+  };
+  try {
+    TrainingRun(folder.path(), {.prepare = anew});
+    FAIL() << "other rows were trained";
+  } catch (const ChangedWindowError& error) {
+    EXPECT_EQ(error.window, 0U);
+    EXPECT_EQ(error.rows_in_log, 20U);
+    ASSERT_EQ(error.ranges.size(), 2U);
+    EXPECT_EQ(error.ranges[1].partition, (TopicPartition{"rows", 1}));
+    EXPECT_EQ(error.ranges[1].begin, 0);
+    EXPECT_EQ(error.ranges[1].end, 10);
+  }
+  TrainingRun tolerant(folder.path(), {.prepare = anew, .goes_on_after_loss = true});
+  EXPECT_EQ(tolerant.replayed().windows, 3U);
+  EXPECT_EQ(tolerant.replayed().changed_windows, 1U);
+}
+
+TEST(Trainer, RecordsThatCompactionTookAreFoundAndTheNextWindowsStayWhole) {
+  const support::TempDir folder;
+  train_until_killed(folder.path(), {}, 3);
+  const auto compacted = [](MemorySource& source) { source.remove(0, 7); };
+  EXPECT_THROW(TrainingRun(folder.path(), {.prepare = compacted}), ChangedWindowError);
+  TrainingRun tolerant(folder.path(), {.prepare = compacted, .goes_on_after_loss = true});
+  EXPECT_EQ(tolerant.replayed().windows, 3U);
+  EXPECT_EQ(tolerant.replayed().rows, 59U);
+  EXPECT_EQ(tolerant.replayed().changed_windows, 1U);
+  tolerant.train();
+  const Checkpoint checkpoint = read_newest_checkpoint(folder.path()).value();
+  EXPECT_EQ(checkpoint.lifetime.rows, 199U);
+  EXPECT_EQ(checkpoint.windows, 10U);
 }
 
 TEST(Trainer, LifetimeAddsUpOverRuns) {

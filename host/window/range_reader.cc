@@ -1,0 +1,69 @@
+#include "window/range_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The source is asked again at least this often: a stop wakes nobody here.
+constexpr std::chrono::milliseconds kLongestWait{100};
+
+}  // namespace
+
+RangeReader::RangeReader(RecordSource& source, const Decoder& decoder, unsigned threads,
+                         std::uint32_t window_rows, WindowBuilder::Fingerprint fingerprint,
+                         std::vector<Position> starts, std::chrono::milliseconds patience)
+    : source_(source),
+      patience_(patience),
+      builder_(decoder, threads, window_rows, fingerprint, std::move(starts)) {}
+
+RangeReader::Outcome RangeReader::read(std::span<const PartitionRange> ranges, WindowSlot& slot,
+                                       const std::stop_token& stop) {
+  builder_.open(slot);
+  Outcome outcome = Outcome::whole;
+  for (const PartitionRange& range : ranges) {
+    const Outcome of_range = read_range(range, stop);
+    if (of_range == Outcome::whole) continue;
+    outcome = of_range;
+    if (outcome == Outcome::stopped) break;
+  }
+  builder_.close();
+  return outcome;
+}
+
+RangeReader::Outcome RangeReader::read_range(const PartitionRange& range, const std::stop_token& stop) {
+  std::uint64_t left = range.records;
+  Clock::time_point give_up = Clock::time_point::max();
+  while (left > 0) {
+    if (stop.stop_requested()) return Outcome::stopped;
+    RecordBatch& batch = builder_.batch();
+    const auto most = std::min<std::uint64_t>(left, WindowBuilder::kBatchRecords);
+    const PullOutcome pulled = source_.pull(range.partition, static_cast<std::size_t>(most), batch);
+    std::size_t count = batch.size();
+    while (count > 0 && batch.records()[count - 1].offset >= range.end.offset) --count;
+    const bool beyond = count < batch.size() || (pulled.at_end && pulled.next_offset >= range.end.offset);
+    builder_.place(range.partition, count);
+    left -= count;
+    if (beyond && left > 0) return Outcome::fewer;
+    if (pulled.appended > 0) {
+      give_up = Clock::time_point::max();
+      continue;
+    }
+    builder_.settle();
+    const Clock::time_point now = Clock::now();
+    if (!pulled.at_end) {
+      give_up = Clock::time_point::max();  // nobody says that this is all
+    } else if (give_up == Clock::time_point::max()) {
+      give_up = now + patience_;
+    } else if (now >= give_up) {
+      return Outcome::fewer;
+    }
+    source_.wait(kLongestWait);
+  }
+  return Outcome::whole;
+}
+
+}  // namespace millrace
