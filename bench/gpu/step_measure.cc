@@ -15,6 +15,7 @@
 #include "cuda/engine/device_network.h"
 #include "cuda/engine/engine_choices.h"
 #include "cuda/gemm/cublaslt_products.h"
+#include "cuda/gemm/cudnn_products.h"
 #include "cuda/graph.h"
 #include "cuda/stream.h"
 
@@ -101,15 +102,25 @@ StepWork count(const cuda::Graph& graph) {
   return work;
 }
 
+// As --tune has them: cuDNN besides, where it is there and the mathematics are its own.
+cuda::ProductLibraries libraries_for(const StepCase& one, const cuda::CublasLt& cublas, cudaStream_t stream) {
+  cuda::ProductLibraries libraries;
+  libraries.push_back(cuda::make_cublaslt_products(cublas, {}, stream));
+  if (one.tune && one.math != MathMode::fp32 && !cuda::cudnn_library().version.empty()) {
+    libraries.push_back(cuda::make_cudnn_products());
+  }
+  return libraries;
+}
+
 // Captures a step of its own, with the algorithms that the engine chose.
-StepWork count_step_work(const TrainingSettings& settings, const Measuring& measuring,
-                         const cuda::CublasLt& cublas, const std::string& chosen) {
+StepWork count_step_work(const StepCase& one, const Measuring& measuring, const cuda::CublasLt& cublas,
+                         const std::string& chosen) {
   const cuda::Stream stream;
-  const auto products = cuda::make_cublaslt_products(cublas, {}, stream.view());
+  const TrainingSettings settings = settings_of(one, measuring);
   const auto choices = cuda::engine_choices_from(chosen);
-  cuda::ProductChoices of_products = choices ? choices->products : cuda::ProductChoices{};
-  const cuda::DeviceNetwork network(measuring.shape, settings, settings.batch, *products, of_products,
-                                    stream.view());
+  cuda::LayerPlanner planner(libraries_for(one, cublas, stream.view()), false,
+                             choices ? choices->products : cuda::ProductChoices{}, stream.view());
+  const cuda::DeviceNetwork network(measuring.shape, settings, settings.batch, planner, stream.view());
   const auto step = [&] { network.train_batch_async(settings.batch, stream.view()); };
   cuda::begin_window_async({.features = measuring.shape.features(), .rows = 0}, {}, network.state(),
                            stream.view());
@@ -143,13 +154,12 @@ double flop_per_row(const NetworkShape& shape) {
 StepCost measure_step(const StepCase& one, const Measuring& measuring, const cuda::CublasLt& cublas) {
   const TrainingSettings settings = settings_of(one, measuring);
   const std::uint32_t rows = measuring.window_rows(one.batch);
-  const auto products = [&](cudaStream_t stream) {
-    return cuda::make_cublaslt_products(cublas, {.tune = one.tune}, stream);
-  };
+  const auto products = [&](cudaStream_t stream) { return libraries_for(one, cublas, stream); };
   const auto engine = cuda::make_engine(measuring.shape, settings, rows,
                                         {.device = measuring.device,
                                          .device_name = "device",
                                          .products = products,
+                                         .tune = one.tune,
                                          .graphs = one.graphs,
                                          .timeline = true});
   const Rows data(*engine, rows, measuring.shape.features());
@@ -171,7 +181,7 @@ StepCost measure_step(const StepCase& one, const Measuring& measuring, const cud
   std::ranges::sort(step_us);
   cost.median_us = step_us[step_us.size() / 2];
   cost.best_us = step_us.front();
-  cost.work = count_step_work(settings, measuring, cublas, engine->choices());
+  cost.work = count_step_work(one, measuring, cublas, engine->choices());
   if (one.graphs) cost.hidden_copies = hidden_share(settings, measuring, one.tune);
   return cost;
 }

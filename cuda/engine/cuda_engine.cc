@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <deque>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -95,15 +97,29 @@ struct CapturedBatch {
   GraphExec graph;
 };
 
-// Those of the earlier engine, where they were made for this device and library.
-EngineChoices choices_to_begin_with(const CudaEngineSettings& cuda, const ProductLibrary& products) {
-  EngineChoices own{cuda.device_name, std::string(products.name()) + " " + products.version(), {}};
-  if (cuda.earlier_choices.empty()) return own;
+// Those of the earlier engine, where they were made for this device.
+ProductChoices choices_to_begin_with(const CudaEngineSettings& cuda) {
+  if (cuda.earlier_choices.empty()) return {};
   auto earlier = engine_choices_from(cuda.earlier_choices);
-  if (earlier && earlier->device == own.device && earlier->library == own.library) return *std::move(earlier);
+  if (earlier && earlier->device == cuda.device_name) return std::move(earlier->products);
   cuda.note("The algorithms of matrix products are chosen anew: those of the state were made for " +
-            (earlier ? earlier->device + " with " + earlier->library : std::string("another program")) + ".");
-  return own;
+            (earlier ? earlier->device : std::string("another program")) + ".");
+  return {};
+}
+
+void note_lost_choices(const CudaEngineSettings& cuda, const LayerPlanner& planner) {
+  if (planner.lost().empty()) return;
+  cuda.note(fmt::format("Some algorithms of matrix products are chosen anew: {}.",
+                        fmt::join(planner.lost(), ", ")));
+}
+
+// "cublaslt 130002, cudnn 9.12.0"
+std::string libraries_text(const ProductChoices& choices) {
+  std::string text;
+  for (const auto& [name, version] : choices.libraries) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, version);
+  }
+  return text;
 }
 
 // Work is enqueued on streams whose memory outlives it: at the end of an engine, and when its making fails.
@@ -130,15 +146,15 @@ class Implementation final : public CudaEngine {
         settings_(settings),
         cuda_(cuda),
         max_window_rows_(max_window_rows),
-        products_(cuda.products(compute_.view())),
-        choices_(choices_to_begin_with(cuda, *products_)),
-        network_(shape, settings, max_window_rows, *products_, choices_.products, compute_.view()),
+        planner_(cuda.products(compute_.view()), cuda.tune, choices_to_begin_with(cuda), compute_.view()),
+        network_(shape, settings, max_window_rows, planner_, compute_.view()),
         keys_(max_window_rows, compute_.view()),
         order_(max_window_rows, compute_.view()),
         sort_workspace_(sort_workspace_bytes(max_window_rows), compute_.view()),
         host_state_(network_.layout().size(), shape.features()),
-        description_("cuda, " + cuda.device_name + ", " + std::string(products_->name()) + " " +
-                     products_->version() + ", " + std::string(cuda::name_of(settings.math))) {
+        description_(fmt::format("cuda, {}, {}, {}", cuda.device_name, libraries_text(planner_.choices()),
+                                 cuda::name_of(settings.math))) {
+    note_lost_choices(cuda, planner_);
     for (std::size_t i = 0; i < kWindowsInFlight; ++i) {
       slots_.emplace_back(max_window_rows, shape.features(), compute_.view());
     }
@@ -292,7 +308,7 @@ class Implementation final : public CudaEngine {
 
   std::string_view name() const override { return "cuda"; }
   std::string description() const override { return description_; }
-  std::string choices() const override { return to_text(choices_); }
+  std::string choices() const override { return to_text({cuda_.device_name, planner_.choices()}); }
   const std::vector<WindowTimes>& timeline() const override { return timeline_; }
 
  private:
@@ -376,9 +392,8 @@ class Implementation final : public CudaEngine {
   // Below, memory is of the compute stream: the streams go last, and nothing goes before they are quiet.
   const Stream copy_;
   const Stream compute_;
-  std::unique_ptr<ProductLibrary> products_;
-  EngineChoices choices_;
-  DeviceNetwork network_;  // borrows products_
+  LayerPlanner planner_;
+  DeviceNetwork network_;  // borrows planner_
   std::vector<DeviceSlot> slots_;
   DeviceBuffer<std::uint64_t> keys_;   // [max_window_rows]
   DeviceBuffer<std::uint64_t> order_;  // [max_window_rows]

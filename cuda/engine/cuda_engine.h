@@ -22,9 +22,10 @@ namespace millrace::cuda {
 
 struct CudaEngineSettings {
   int device = 0;
-  std::string device_name;  // for `description`
-  std::function<std::unique_ptr<ProductLibrary>(cudaStream_t)> products;
-  std::string earlier_choices;  // what Engine::choices of an earlier engine said
+  std::string device_name;                                 // for `description`
+  std::function<ProductLibraries(cudaStream_t)> products;  // in the order of preference
+  bool tune = false;                                       // time their candidates
+  std::string earlier_choices;                             // what Engine::choices of an earlier engine said
   std::function<void(const std::string&)> note = [](const std::string&) {};  // a sentence for people
   bool graphs = true;     // false: every launch by itself, to measure what graphs are worth
   bool timeline = false;  // note when copies and computing began and ended

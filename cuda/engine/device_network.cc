@@ -43,8 +43,7 @@ T* elements(const DeviceBuffer<std::byte>& buffer) {
 }  // namespace
 
 DeviceNetwork::DeviceNetwork(const NetworkShape& shape, const TrainingSettings& settings,
-                             std::uint32_t max_window_rows, ProductLibrary& products, ProductChoices& choices,
-                             cudaStream_t stream)
+                             std::uint32_t max_window_rows, LayerPlanner& planner, cudaStream_t stream)
     : settings_(settings),
       features_(shape.features()),
       layout_(shape, settings.math),
@@ -87,42 +86,43 @@ DeviceNetwork::DeviceNetwork(const NetworkShape& shape, const TrainingSettings& 
   }
   renew_derived_async(stream);
   for (const std::uint32_t rows : training_capacities_) {
-    training_plans_.push_back(make_plan(rows, true, products, choices, stream));
+    training_plans_.push_back(make_plan(rows, true, planner));
   }
   for (const std::uint32_t rows : scoring_capacities_) {
-    scoring_plans_.push_back(make_plan(rows, false, products, choices, stream));
+    scoring_plans_.push_back(make_plan(rows, false, planner));
   }
 }
 
-DeviceNetwork::Plan DeviceNetwork::make_plan(std::uint32_t capacity, bool trains, ProductLibrary& products,
-                                             ProductChoices& choices, cudaStream_t stream) const {
+DeviceNetwork::Plan DeviceNetwork::make_plan(std::uint32_t capacity, bool trains,
+                                             LayerPlanner& planner) const {
   Plan plan{capacity, {}};
   const auto parameter = [this](std::size_t at) -> const void* {
     if (settings_.math == MathMode::bf16) return narrow_.data() + at;
     return parameters_.data() + at;
   };
+  const std::uint32_t most = trains ? training_capacities_.back() : scoring_capacities_.back();
+  const auto batches = capacity == most ? LayerPlanner::Batches::most : LayerPlanner::Batches::rests;
   for (std::size_t i = 0; i < hidden_.size(); ++i) {
     const PaddedLayer& layer = layout_.hidden()[i];
     const bool above_is_hidden = i + 1 < hidden_.size();
-    const Activations* below = i > 0 ? &hidden_[i - 1] : nullptr;
     const DenseShape shape = {.rows = capacity,
                               .inputs = layer.inputs,
                               .outputs = layer.outputs,
+                              .above = trains && above_is_hidden ? layout_.hidden()[i + 1].outputs : 0,
                               .math = settings_.math,
-                              .trains = trains,
-                              .through_relu = trains && below != nullptr};
+                              .trains = trains};
     const DenseArrays arrays = {
-        .input = below != nullptr ? below->values.data() : input_.data(),
+        .input = i > 0 ? hidden_[i - 1].values.data() : input_.data(),
         .weights = parameter(layer.weights),
         .bias = parameter(layer.bias),
         .output = hidden_[i].values.data(),
-        .output_mask = trains && above_is_hidden ? hidden_[i].relu_mask.data() : nullptr,
+        .output_mask = hidden_[i].relu_mask.data(),
         .output_gradient = hidden_[i].gradient.data(),
         .weight_gradient = gradient_.data() + layer.weights,
         .bias_gradient = gradient_.data() + layer.bias,
-        .input_gradient = below != nullptr ? below->gradient.data() : nullptr,
-        .input_mask = below != nullptr ? below->relu_mask.data() : nullptr};
-    plan.layers.push_back(products.plan(shape, arrays, choices, stream));
+        .weights_above = above_is_hidden ? parameter(layout_.hidden()[i + 1].weights) : nullptr,
+        .gradient_above = above_is_hidden ? hidden_[i + 1].gradient.data() : nullptr};
+    plan.layers.push_back(planner.plan({shape, arrays}, batches));
   }
   return plan;
 }
@@ -159,7 +159,7 @@ void DeviceNetwork::train_batch(const Plan& plan, cudaStream_t stream) const {
   gather_batch_async<T>(scaling(),
                         {elements<T>(input_), labels_.data(), plan.capacity, layout_.input_columns()},
                         state(), stream);
-  for (const auto& layer : plan.layers) layer->forward_async(stream);
+  for (const LayerProducts& layer : plan.layers) layer.forward->run_async(stream);
 
   const std::uint32_t blocks = loss_parts(plan.capacity);
   train_output_async<T>(
@@ -168,8 +168,9 @@ void DeviceNetwork::train_batch(const Plan& plan, cudaStream_t stream) const {
        .parts = output_parts_.data()},
       losses_.data(), state(), stream);
   for (std::size_t i = plan.layers.size(); i-- > 0;) {
-    plan.layers[i]->weight_gradient_async(stream);
-    if (i > 0) plan.layers[i]->data_gradient_async(stream);
+    const LayerProducts& layer = plan.layers[i];
+    if (layer.data_gradient != nullptr) layer.data_gradient->run_async(stream);
+    layer.weight_gradient->run_async(stream);
   }
 
   const std::span losses = losses_.view().first(blocks);
@@ -192,7 +193,7 @@ void DeviceNetwork::score_batch(const Plan& plan, cudaStream_t stream) const {
   gather_batch_async<T>(scaling(),
                         {elements<T>(input_), labels_.data(), plan.capacity, layout_.input_columns()},
                         state(), stream);
-  for (const auto& layer : plan.layers) layer->forward_async(stream);
+  for (const LayerProducts& layer : plan.layers) layer.forward->run_async(stream);
   score_output_async<T>(output_layer<T>(plan.capacity), losses_.data(), state(), stream);
   add_scores_async(losses_.view().first(loss_parts(plan.capacity)), state(), stream);
 }

@@ -18,7 +18,7 @@
 
 #include "cuda/buffer.h"
 #include "cuda/engine/padded_network.h"
-#include "cuda/gemm/dense_products.h"
+#include "cuda/gemm/layer_planner.h"
 #include "cuda/kernels/gather_batch.h"
 #include "cuda/kernels/output_layer.h"
 #include "cuda/kernels/step_state.h"
@@ -28,10 +28,10 @@ namespace millrace::cuda {
 
 class DeviceNetwork {
  public:
-  // Memory is of `stream`; `products` outlives the network. Everything is zero, with features passing as they
+  // Memory is of `stream`; `planner` outlives the network. Everything is zero, with features passing as they
   // are.
   DeviceNetwork(const NetworkShape& shape, const TrainingSettings& settings, std::uint32_t max_window_rows,
-                ProductLibrary& products, ProductChoices& choices, cudaStream_t stream);
+                LayerPlanner& planner, cudaStream_t stream);
 
   // Ascending: the powers of two below the batch, and the batch; for scoring, powers of two.
   [[nodiscard]] std::span<const std::uint32_t> training_capacities() const { return training_capacities_; }
@@ -61,7 +61,7 @@ class DeviceNetwork {
   // By capacity: the products of the hidden layers, from the input on.
   struct Plan {
     std::uint32_t capacity;
-    std::vector<std::unique_ptr<DenseProducts>> layers;
+    std::vector<LayerProducts> layers;
   };
 
   // What a hidden layer made of the batch, and the loss's gradient by that. In the elements of the math mode.
@@ -71,8 +71,7 @@ class DeviceNetwork {
     DeviceBuffer<std::uint32_t> relu_mask;  // [capacity of training, mask_bits(columns) / 32]
   };
 
-  [[nodiscard]] Plan make_plan(std::uint32_t capacity, bool trains, ProductLibrary& products,
-                               ProductChoices& choices, cudaStream_t stream) const;
+  [[nodiscard]] Plan make_plan(std::uint32_t capacity, bool trains, LayerPlanner& planner) const;
   template <class T>
   void train_batch(const Plan& plan, cudaStream_t stream) const;
   template <class T>

@@ -21,9 +21,11 @@ std::string without_separators(std::string name) {
 std::string to_text(const EngineChoices& choices) {
   std::string text = "device=";
   text.append(without_separators(choices.device));
-  text.append(";library=").append(without_separators(choices.library));
-  for (const auto& [product, choice] : choices.products) {
-    text.append(1, kSeparator).append(product).append("=").append(choice);
+  for (const auto& [name, version] : choices.products.libraries) {
+    text.append(";library=").append(name).append(" ").append(version);
+  }
+  for (const auto& [layer, choice] : choices.products.layers) {
+    text.append(1, kSeparator).append(layer).append("=").append(choice);
   }
   return text;
 }
@@ -39,12 +41,14 @@ std::optional<EngineChoices> engine_choices_from(const std::string& text) {
     if (name == "device") {
       choices.device = std::move(value);
     } else if (name == "library") {
-      choices.library = std::move(value);
+      const std::size_t space = value.find(' ');
+      if (space == std::string::npos) return std::nullopt;
+      choices.products.libraries.emplace(value.substr(0, space), value.substr(space + 1));
     } else {
-      choices.products.emplace(std::move(name), std::move(value));
+      choices.products.layers.emplace(std::move(name), std::move(value));
     }
   }
-  if (choices.device.empty() || choices.library.empty()) return std::nullopt;
+  if (choices.device.empty()) return std::nullopt;
   return choices;
 }
 

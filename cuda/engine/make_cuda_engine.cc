@@ -10,7 +10,9 @@
 #include "cuda/check.h"
 #include "cuda/door/driver.h"
 #include "cuda/engine/cuda_engine.h"
+#include "cuda/engine/engine_choices.h"
 #include "cuda/gemm/cublaslt_products.h"
+#include "cuda/gemm/cudnn_products.h"
 #include "cuda/library/open_cublaslt.h"
 
 namespace millrace {
@@ -41,12 +43,30 @@ std::string checked_device(int device) {
   return fmt::format("{} sm_{}{}", properties.name, properties.major, properties.minor);
 }
 
+// To be timed against cuBLASLt, which it cannot be in float32; or because the state's products go through it.
+bool wants_cudnn(const TrainingSettings& settings, const CudaSettings& cuda) {
+  if (cuda.tune && settings.math != MathMode::fp32) return true;
+  const auto earlier = cuda::engine_choices_from(cuda.choices);
+  return earlier && earlier->products.libraries.contains("cudnn");
+}
+
+// A machine without cuDNN does without; what a state loses by that, the engine says.
+void add_cudnn(cuda::ProductLibraries& libraries, const std::function<void(const std::string&)>& note) {
+  if (cuda::cudnn_library().version.empty()) return;
+  try {
+    libraries.push_back(cuda::make_cudnn_products());
+  } catch (const DeviceError& error) {
+    note(fmt::format("Matrix products do without cuDNN: {}.", error.detail));
+  }
+}
+
 std::unique_ptr<cuda::CudaEngine> make(const NetworkShape& shape, const TrainingSettings& settings,
                                        std::uint32_t max_window_rows, const CudaSettings& cuda,
                                        bool timeline) {
   cuda::CudaEngineSettings engine = {.device = cuda.device,
                                      .device_name = checked_device(cuda.device),
                                      .products = {},
+                                     .tune = cuda.tune,
                                      .earlier_choices = cuda.choices,
                                      .note = cuda.note,
                                      .timeline = timeline};
@@ -56,8 +76,12 @@ std::unique_ptr<cuda::CudaEngine> make(const NetworkShape& shape, const Training
         "cuBLASLt cannot be opened (`pip install nvidia-cublas` or a CUDA toolkit brings it): " +
         opening.library.place);
   }
-  engine.products = [table = opening.table, tune = cuda.tune](cudaStream_t stream) {
-    return cuda::make_cublaslt_products(*table, {.tune = tune}, stream);
+  engine.products = [table = opening.table, with_cudnn = wants_cudnn(settings, cuda),
+                     note = cuda.note](cudaStream_t stream) {
+    cuda::ProductLibraries libraries;
+    libraries.push_back(cuda::make_cublaslt_products(*table, {}, stream));
+    if (with_cudnn) add_cudnn(libraries, note);
+    return libraries;
   };
   return cuda::make_engine(shape, settings, max_window_rows, engine);
 }

@@ -6,26 +6,20 @@
 #include <cuda_bf16.h>
 #include <fmt/format.h>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "millrace/errors.h"
-
 #include "cuda/buffer.h"
-#include "cuda/check.h"
 #include "cuda/gemm/cublaslt_handles.h"
 #include "cuda/kernels/epilogues.h"
-#include "cuda/stream.h"
 
 namespace millrace::cuda {
 namespace {
 
-// As many candidates as the library is asked for when they are timed.
+// As many as are worth timing, of each way.
 constexpr int kCandidates = 8;
-constexpr int kTimedRuns = 5;
 
 // Parts of a sum that are added in place are added in an order of the timing's.
 constexpr std::uint32_t kDeterministicReductions = CUBLASLT_REDUCTION_SCHEME_NONE |
@@ -39,7 +33,6 @@ cublasComputeType_t compute_type(MathMode math) {
 
 // d [m, n] = op(a) [m, k] · op(b) [k, n], column-major, each with as many rows as its leading dimension.
 struct Matmul {
-  const char* name;
   std::uint32_t m, n, k;
   bool transpose_a, transpose_b;
   const void* a;
@@ -158,211 +151,185 @@ struct Way {
   std::function<void(cudaStream_t)> afterwards;  // empty: nothing
 };
 
-// A product that is ready to run.
-class Planned {
- public:
-  Planned(Described described, const cublasLtMatmulAlgo_t& algo, std::function<void(cudaStream_t)> afterwards)
-      : described_(std::move(described)), algo_(algo), afterwards_(std::move(afterwards)) {}
+// A product as cuBLASLt sees it, and the ways to it, the better first.
+struct Ways {
+  Matmul product;
+  std::vector<Way> ways;
+};
 
-  void run_async(const CublasLtContext& context, std::span<std::byte> workspace, cudaStream_t stream) const {
-    described_.run_async(context, algo_, workspace, stream);
+template <class T>
+Ways ways_forward(const DenseLayer& layer, bool masks) {
+  const DenseShape& shape = layer.shape;
+  const DenseArrays arrays = layer.arrays;
+  Epilogue bias_relu = {.kind = masks ? CUBLASLT_EPILOGUE_RELU_AUX_BIAS : CUBLASLT_EPILOGUE_RELU_BIAS,
+                        .bias = arrays.bias};
+  if (masks) {
+    bias_relu.mask = arrays.output_mask;
+    bias_relu.mask_leading = mask_bits(shape.outputs);
+  }
+  const auto own = [=, rows = RowsShape{shape.rows, shape.outputs}](cudaStream_t on) {
+    bias_relu_async(rows, static_cast<T*>(arrays.output), static_cast<const T*>(arrays.bias),
+                    masks ? static_cast<std::uint32_t*>(arrays.output_mask) : nullptr, on);
+  };
+  return {{.m = shape.outputs,
+           .n = shape.rows,
+           .k = shape.inputs,
+           .transpose_a = false,
+           .transpose_b = false,
+           .a = arrays.weights,
+           .b = arrays.input,
+           .d = arrays.output,
+           .d_type = element_type(shape.math),
+           .math = shape.math},
+          {Way{"fused", bias_relu, {}}, Way{"plain", {}, own}}};
+}
+
+template <class T>
+Ways ways_to_data_gradient(const DenseLayer& layer, bool masks, bool bias_gradient) {
+  const DenseShape& shape = layer.shape;
+  const DenseArrays arrays = layer.arrays;
+  const Epilogue relu = {.kind = bias_gradient ? CUBLASLT_EPILOGUE_DRELU_BGRAD : CUBLASLT_EPILOGUE_DRELU,
+                         .bias = bias_gradient ? arrays.bias_gradient : nullptr,
+                         .mask = arrays.output_mask,
+                         .mask_leading = mask_bits(shape.outputs)};
+  const auto own = [=, rows = RowsShape{shape.rows, shape.outputs}](cudaStream_t on) {
+    mask_async(rows, static_cast<T*>(arrays.output_gradient),
+               static_cast<const std::uint32_t*>(arrays.output_mask), on);
+  };
+  std::vector<Way> ways;
+  // By the mask alone; and it writes the bias gradient in the elements of dy, which are to be float32.
+  if (masks && (!bias_gradient || shape.math != MathMode::bf16)) ways.push_back({"fused", relu, {}});
+  if (masks && !bias_gradient) ways.push_back({"plain", {}, own});
+  return {{.m = shape.outputs,
+           .n = shape.rows,
+           .k = shape.above,
+           .transpose_a = true,
+           .transpose_b = false,
+           .a = arrays.weights_above,
+           .b = arrays.gradient_above,
+           .d = arrays.output_gradient,
+           .d_type = element_type(shape.math),
+           .math = shape.math},
+          std::move(ways)};
+}
+
+template <class T>
+Ways ways_to_weight_gradient(const DenseLayer& layer, bool bias_gradient) {
+  const DenseShape& shape = layer.shape;
+  const DenseArrays arrays = layer.arrays;
+  const auto own = [=, rows = RowsShape{shape.rows, shape.outputs}](cudaStream_t on) {
+    column_sums_async(rows, static_cast<const T*>(arrays.output_gradient), arrays.bias_gradient, on);
+  };
+  std::vector<Way> ways = {Way{"plain", {}, {}}};
+  if (bias_gradient) {
+    ways = {Way{"fused", {.kind = CUBLASLT_EPILOGUE_BGRADA, .bias = arrays.bias_gradient}, {}},
+            Way{"plain", {}, own}};
+  }
+  return {{.m = shape.outputs,
+           .n = shape.inputs,
+           .k = shape.rows,
+           .transpose_a = false,
+           .transpose_b = true,
+           .a = arrays.output_gradient,
+           .b = arrays.input,
+           .d = arrays.weight_gradient,
+           .d_type = CUDA_R_32F,
+           .math = shape.math},
+          std::move(ways)};
+}
+
+template <class T>
+Ways ways_to(const DenseProduct& product, const DenseLayer& layer) {
+  switch (product.kind) {
+    case ProductKind::forward:
+      return ways_forward<T>(layer, product.masks);
+    case ProductKind::data_gradient:
+      return ways_to_data_gradient<T>(layer, product.masks, product.bias_gradient);
+    case ProductKind::weight_gradient:
+      break;
+  }
+  return ways_to_weight_gradient<T>(layer, product.bias_gradient);
+}
+
+// What all products of a library share.
+struct Shared {
+  const CublasLt& cublas;
+  CublasLtContext context;
+  DeviceBuffer<std::byte> workspace;
+};
+
+class CublasLtProduct final : public Product {
+ public:
+  CublasLtProduct(const Shared& shared, Described described, const cublasLtMatmulAlgo_t& algo,
+                  std::function<void(cudaStream_t)> afterwards)
+      : shared_(shared), described_(std::move(described)), algo_(algo), afterwards_(std::move(afterwards)) {}
+
+  void run_async(cudaStream_t stream) const override {
+    described_.run_async(shared_.context, algo_, shared_.workspace.view(), stream);
     if (afterwards_) afterwards_(stream);
   }
 
  private:
+  const Shared& shared_;
   Described described_;
   cublasLtMatmulAlgo_t algo_;
   std::function<void(cudaStream_t)> afterwards_;
 };
 
-// What all products of a library share.
-struct Shared {
-  const CublasLt& cublas;
-  CublasLtSettings settings;
-  CublasLtContext context;
-  DeviceBuffer<std::byte> workspace;
-};
-
-class CublasLtProducts final : public DenseProducts {
- public:
-  CublasLtProducts(const Shared& shared, Planned forward, std::optional<Planned> weight_gradient,
-                   std::optional<Planned> data_gradient)
-      : shared_(shared),
-        forward_(std::move(forward)),
-        weight_gradient_(std::move(weight_gradient)),
-        data_gradient_(std::move(data_gradient)) {}
-
-  void forward_async(cudaStream_t stream) const override { run_async(forward_, stream); }
-  void weight_gradient_async(cudaStream_t stream) const override {
-    run_async(weight_gradient_.value(), stream);
-  }
-  void data_gradient_async(cudaStream_t stream) const override { run_async(data_gradient_.value(), stream); }
-
- private:
-  void run_async(const Planned& product, cudaStream_t stream) const {
-    product.run_async(shared_.context, shared_.workspace.view(), stream);
-  }
-
-  const Shared& shared_;
-  Planned forward_;
-  std::optional<Planned> weight_gradient_;
-  std::optional<Planned> data_gradient_;
-};
-
 class CublasLtLibrary final : public ProductLibrary {
  public:
   CublasLtLibrary(const CublasLt& cublas, const CublasLtSettings& settings, cudaStream_t stream)
-      : shared_{cublas, settings, make_context(cublas),
-                DeviceBuffer<std::byte>(settings.workspace_bytes, stream)} {}
+      : shared_{cublas, make_context(cublas), DeviceBuffer<std::byte>(settings.workspace_bytes, stream)},
+        version_(std::to_string(cublas.get_version())) {}
 
   std::string_view name() const override { return "cublaslt"; }
-  std::string version() const override { return std::to_string(shared_.cublas.get_version()); }
+  std::string version() const override { return version_; }
 
-  std::unique_ptr<DenseProducts> plan(const DenseShape& shape, const DenseArrays& arrays,
-                                      ProductChoices& choices, cudaStream_t stream) override {
-    return shape.math == MathMode::bf16 ? plan_of<__nv_bfloat16>(shape, arrays, choices, stream)
-                                        : plan_of<float>(shape, arrays, choices, stream);
+  // Fused before plain.
+  std::vector<Candidate> candidates(const DenseProduct& product, const DenseLayer& layer, Advice advice,
+                                    cudaStream_t /*stream*/) override {
+    std::vector<Candidate> found;
+    const Ways all = ways_of(product, layer);
+    for (const Way& way : all.ways) {
+      const auto algorithms = Described(shared_.cublas, all.product, way.epilogue)
+                                  .candidates(shared_.context, advice == Advice::best ? 1 : kCandidates,
+                                              shared_.workspace.size());
+      for (const cublasLtMatmulAlgo_t& algo : algorithms) {
+        found.push_back({fmt::format("{}:{}", way.name, to_text(algo)),
+                         planned(Described(shared_.cublas, all.product, way.epilogue), algo, way)});
+      }
+      if (advice == Advice::best && !found.empty()) break;
+    }
+    return found;
+  }
+
+  std::unique_ptr<Product> by(std::string_view algorithm, const DenseProduct& product,
+                              const DenseLayer& layer, cudaStream_t /*stream*/) override {
+    const std::size_t colon = algorithm.find(':');
+    if (colon == std::string_view::npos) return nullptr;
+    const auto algo = algo_from(algorithm.substr(colon + 1));
+    const Ways all = ways_of(product, layer);
+    const auto way = std::ranges::find_if(
+        all.ways, [&](const Way& one) { return algorithm.substr(0, colon) == one.name; });
+    if (!algo || way == all.ways.end()) return nullptr;
+    Described described(shared_.cublas, all.product, way->epilogue);
+    if (!described.can_use(shared_.context, *algo, shared_.workspace.size())) return nullptr;
+    return planned(std::move(described), *algo, *way);
   }
 
  private:
-  template <class T>
-  std::unique_ptr<DenseProducts> plan_of(const DenseShape& shape, const DenseArrays& arrays,
-                                         ProductChoices& choices, cudaStream_t stream) {
-    const cudaDataType element = element_type(shape.math);
-    const RowsShape output_rows = {shape.rows, shape.outputs};
-    const RowsShape input_rows = {shape.rows, shape.inputs};
-
-    const Matmul forward = {.name = "forward",
-                            .m = shape.outputs,
-                            .n = shape.rows,
-                            .k = shape.inputs,
-                            .transpose_a = false,
-                            .transpose_b = false,
-                            .a = arrays.weights,
-                            .b = arrays.input,
-                            .d = arrays.output,
-                            .d_type = element,
-                            .math = shape.math};
-    const bool masked = shape.trains && arrays.output_mask != nullptr;
-    Epilogue bias_relu = {.kind = masked ? CUBLASLT_EPILOGUE_RELU_AUX_BIAS : CUBLASLT_EPILOGUE_RELU_BIAS,
-                          .bias = arrays.bias};
-    if (masked) {
-      bias_relu.mask = arrays.output_mask;
-      bias_relu.mask_leading = mask_bits(shape.outputs);
-    }
-    const auto own_bias_relu = [=](cudaStream_t on) {
-      bias_relu_async(output_rows, static_cast<T*>(arrays.output), static_cast<const T*>(arrays.bias),
-                      masked ? static_cast<std::uint32_t*>(arrays.output_mask) : nullptr, on);
-    };
-    Planned planned_forward = plan_product(
-        forward, {Way{"fused", bias_relu, {}}, Way{"plain", {}, own_bias_relu}}, choices, stream);
-    if (!shape.trains) {
-      return std::make_unique<CublasLtProducts>(shared_, std::move(planned_forward), std::nullopt,
-                                                std::nullopt);
-    }
-
-    const Matmul weight_gradient = {.name = "weight_gradient",
-                                    .m = shape.outputs,
-                                    .n = shape.inputs,
-                                    .k = shape.rows,
-                                    .transpose_a = false,
-                                    .transpose_b = true,
-                                    .a = arrays.output_gradient,
-                                    .b = arrays.input,
-                                    .d = arrays.weight_gradient,
-                                    .d_type = CUDA_R_32F,
-                                    .math = shape.math};
-    const Epilogue bias_gradient = {.kind = CUBLASLT_EPILOGUE_BGRADA, .bias = arrays.bias_gradient};
-    const auto own_bias_gradient = [=](cudaStream_t on) {
-      column_sums_async(output_rows, static_cast<const T*>(arrays.output_gradient), arrays.bias_gradient, on);
-    };
-    Planned planned_weight_gradient =
-        plan_product(weight_gradient, {Way{"fused", bias_gradient, {}}, Way{"plain", {}, own_bias_gradient}},
-                     choices, stream);
-
-    std::optional<Planned> planned_data_gradient;
-    if (shape.through_relu) {
-      const Matmul data_gradient = {.name = "data_gradient",
-                                    .m = shape.inputs,
-                                    .n = shape.rows,
-                                    .k = shape.outputs,
-                                    .transpose_a = true,
-                                    .transpose_b = false,
-                                    .a = arrays.weights,
-                                    .b = arrays.output_gradient,
-                                    .d = arrays.input_gradient,
-                                    .d_type = element,
-                                    .math = shape.math};
-      const Epilogue relu_below = {.kind = CUBLASLT_EPILOGUE_DRELU,
-                                   .mask = arrays.input_mask,
-                                   .mask_leading = mask_bits(shape.inputs)};
-      const auto own_mask = [=](cudaStream_t on) {
-        mask_async(input_rows, static_cast<T*>(arrays.input_gradient),
-                   static_cast<const std::uint32_t*>(arrays.input_mask), on);
-      };
-      planned_data_gradient.emplace(plan_product(
-          data_gradient, {Way{"fused", relu_below, {}}, Way{"plain", {}, own_mask}}, choices, stream));
-    }
-    return std::make_unique<CublasLtProducts>(shared_, std::move(planned_forward),
-                                              std::move(planned_weight_gradient),
-                                              std::move(planned_data_gradient));
+  static Ways ways_of(const DenseProduct& product, const DenseLayer& layer) {
+    return layer.shape.math == MathMode::bf16 ? ways_to<__nv_bfloat16>(product, layer)
+                                              : ways_to<float>(product, layer);
   }
 
-  // The algorithm that an earlier engine chose, or else the library's advice, fused before plain; or the
-  // fastest of all. Notes what it took.
-  Planned plan_product(const Matmul& product, const std::vector<Way>& ways, ProductChoices& choices,
-                       cudaStream_t stream) {
-    std::string& choice = choices[fmt::format("{} {}x{}x{}", product.name, product.m, product.n, product.k)];
-    const std::size_t colon = choice.find(':');
-    if (colon != std::string::npos) {
-      for (const Way& way : ways) {
-        const auto algo = algo_from(std::string_view(choice).substr(colon + 1));
-        if (!algo || std::string_view(choice).substr(0, colon) != way.name) continue;
-        Described described(shared_.cublas, product, way.epilogue);
-        if (described.can_use(shared_.context, *algo, shared_.settings.workspace_bytes)) {
-          return {std::move(described), *algo, way.afterwards};
-        }
-      }
-    }
-    std::optional<Planned> best;
-    float best_ms = std::numeric_limits<float>::infinity();
-    for (const Way& way : ways) {
-      const auto algorithms = Described(shared_.cublas, product, way.epilogue)
-                                  .candidates(shared_.context, shared_.settings.tune ? kCandidates : 1,
-                                              shared_.settings.workspace_bytes);
-      for (const cublasLtMatmulAlgo_t& algo : algorithms) {
-        Planned candidate(Described(shared_.cublas, product, way.epilogue), algo, way.afterwards);
-        const float ms = shared_.settings.tune ? time_of(candidate, stream) : 0.0F;
-        if (best && ms >= best_ms) continue;
-        best.emplace(std::move(candidate));
-        best_ms = ms;
-        choice = fmt::format("{}:{}", way.name, to_text(algo));
-      }
-      if (best && !shared_.settings.tune) break;
-    }
-    if (!best) {
-      throw DeviceError(fmt::format("cuBLASLt {} has no algorithm for the product {} of {}×{}×{}", version(),
-                                    product.name, product.m, product.n, product.k));
-    }
-    return *std::move(best);
-  }
-
-  // The shortest of some runs; the first of all is not counted, since it loads what is loaded lazily.
-  [[nodiscard]] float time_of(const Planned& candidate, cudaStream_t stream) const {
-    const Event begin(Event::Timing::on);
-    const Event end(Event::Timing::on);
-    float best_ms = std::numeric_limits<float>::infinity();
-    for (int run = 0; run <= kTimedRuns; ++run) {
-      MILLRACE_CUDA_CHECK(cudaEventRecord(begin.view(), stream));
-      candidate.run_async(shared_.context, shared_.workspace.view(), stream);
-      MILLRACE_CUDA_CHECK(cudaEventRecord(end.view(), stream));
-      end.wait();
-      if (run > 0) best_ms = std::min(best_ms, elapsed(begin, end).count());
-    }
-    return best_ms;
+  std::unique_ptr<Product> planned(Described described, const cublasLtMatmulAlgo_t& algo,
+                                   const Way& way) const {
+    return std::make_unique<CublasLtProduct>(shared_, std::move(described), algo, way.afterwards);
   }
 
   const Shared shared_;
+  const std::string version_;
 };
 
 }  // namespace

@@ -1,7 +1,8 @@
 // The products of dense layers through cuBLASLt, with what follows them fused into their epilogues: bias,
 // ReLU and its bit mask forward (RELU_AUX_BIAS), the bias gradient on the weight gradient (BGRADA), the ReLU
-// of the layer below on the data gradient (DRELU). Where the library has no algorithm for that, the plain
-// product and a kernel of our own (kernels/epilogues.h).
+// on the data gradient by its mask (DRELU), and there, in float32, the bias gradient instead (DRELU_BGRAD).
+// Where the library has no algorithm for that, the plain product and a kernel of our own
+// (kernels/epilogues.h).
 //
 // cuBLASLt sees row-major matrices as their transposes in column-major order, so dw is dyᵀ·x to it, and the
 // bias gradient a sum over its A.
@@ -16,8 +17,6 @@
 namespace millrace::cuda {
 
 struct CublasLtSettings {
-  // Time the candidates of every product on the device and take the fastest, instead of the library's first.
-  bool tune = false;
   // Algorithms may ask for this much scratch, of which there is one for all: products run one after the
   // other.
   std::size_t workspace_bytes = std::size_t{32} << 20;

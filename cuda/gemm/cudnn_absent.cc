@@ -10,7 +10,7 @@ const CudaLibrary& cudnn_library() {
   return absent;
 }
 
-std::unique_ptr<ProductLibrary> make_cudnn_products(const CudnnSettings&) {
+std::unique_ptr<ProductLibrary> make_cudnn_products() {
   throw DeviceError("cuDNN cannot be used: " + cudnn_library().place);
 }
 

@@ -1,13 +1,10 @@
 #include "cuda/gemm/cudnn_products.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <cuda_bf16.h>
 #include <cudnn_frontend.h>
 #include <fmt/format.h>
-#include <limits>
 #include <source_location>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
@@ -17,11 +14,9 @@
 #include "millrace/errors.h"
 
 #include "cuda/buffer.h"
-#include "cuda/check.h"
 #include "cuda/gemm/cudnn_plan_name.h"
 #include "cuda/kernels/epilogues.h"
 #include "cuda/library/open_cudnn.h"
-#include "cuda/stream.h"
 
 namespace millrace::cuda {
 namespace {
@@ -30,9 +25,8 @@ namespace fe = cudnn_frontend;
 using fe::graph::Graph;
 using Tensor = std::shared_ptr<fe::graph::Tensor_attributes>;
 
-// As many plans as are compiled and timed, where that is asked for.
+// As many plans as are worth compiling and timing.
 constexpr int kCandidates = 4;
-constexpr int kTimedRuns = 5;
 
 // --- errors
 
@@ -64,18 +58,6 @@ auto with_frontend(Function&& function) {
 
 // --- graphs
 
-std::string_view math_name(MathMode math) {
-  switch (math) {
-    case MathMode::fp32:
-      return "fp32";
-    case MathMode::tf32:
-      return "tf32";
-    case MathMode::bf16:
-      return "bf16";
-  }
-  return "?";
-}
-
 enum TensorId : std::int64_t {
   kInput = 1,
   kWeights,
@@ -83,7 +65,8 @@ enum TensorId : std::int64_t {
   kOutput,
   kOutputGradient,
   kWeightGradient,
-  kInputGradient
+  kWeightsAbove,
+  kGradientAbove
 };
 
 enum class Order { row_major, transposed };
@@ -148,23 +131,32 @@ std::unique_ptr<Graph> weight_gradient_graph(const DenseShape& shape) {
   return graph;
 }
 
-// dx = dy·wᵀ where x > 0, 0 elsewhere
+// dy = dy'·w'ᵀ where y > 0, 0 elsewhere
 std::unique_ptr<Graph> data_gradient_graph(const DenseShape& shape) {
   const auto type = element_type(shape.math);
   auto graph = empty_graph(shape.math);
-  const Tensor dy = graph->tensor(matrix(kOutputGradient, "dy", shape.rows, shape.outputs, type));
-  const Tensor w = graph->tensor(matrix(kWeights, "w", shape.outputs, shape.inputs, type, Order::transposed));
-  const Tensor x = graph->tensor(matrix(kInput, "x", shape.rows, shape.inputs, type));
-  const Tensor product = graph->matmul(dy, w, fe::graph::Matmul_attributes().set_name("dyw"));
-  const Tensor dx = graph->pointwise(product, x, pointwise(fe::PointwiseMode_t::RELU_BWD, "relu below"));
-  set_result(dx, matrix(kInputGradient, "dx", shape.rows, shape.inputs, type));
+  const Tensor above = graph->tensor(matrix(kGradientAbove, "dy'", shape.rows, shape.above, type));
+  const Tensor w =
+      graph->tensor(matrix(kWeightsAbove, "w'", shape.above, shape.outputs, type, Order::transposed));
+  const Tensor y = graph->tensor(matrix(kOutput, "y", shape.rows, shape.outputs, type));
+  const Tensor product = graph->matmul(above, w, fe::graph::Matmul_attributes().set_name("dyw"));
+  const Tensor dy = graph->pointwise(product, y, pointwise(fe::PointwiseMode_t::RELU_BWD, "relu"));
+  set_result(dy, matrix(kOutputGradient, "dy", shape.rows, shape.outputs, type));
   return graph;
 }
 
-struct Product {
-  const char* name;
-  std::unique_ptr<Graph> (*describe)(const DenseShape&);
-};
+// Null: it is none of ours.
+std::unique_ptr<Graph> graph_of(const DenseProduct& product, const DenseShape& shape) {
+  switch (product.kind) {
+    case ProductKind::forward:
+      return product.masks ? nullptr : forward_graph(shape);
+    case ProductKind::data_gradient:
+      return product.masks || product.bias_gradient ? nullptr : data_gradient_graph(shape);
+    case ProductKind::weight_gradient:
+      break;
+  }
+  return weight_gradient_graph(shape);
+}
 
 // --- plans
 
@@ -185,44 +177,11 @@ std::string plan_name(const Graph& graph, std::int64_t plan) {
   return name;
 }
 
-// Compiles a plan of the graph. False, with the reason: it cannot be used.
-bool build(Graph& graph, std::int64_t plan, std::string& reason) {
-  const std::string name = plan_name(graph, plan);
-  const auto parsed = parse_cudnn_plan_name(name);
-  if (!parsed || splits_sums(*parsed)) {
-    reason = fmt::format("{} splits its sums", name);
-    return false;
-  }
-  const fe::error_t built = graph.build_plan_at_index(plan);
-  if (built.is_bad()) reason = fmt::format("{}: {}", name, first_line(built.err_msg));
-  return built.is_good();
+// Compiles a plan of the graph. False: it cannot be used.
+bool build(Graph& graph, std::int64_t plan) {
+  const auto parsed = parse_cudnn_plan_name(plan_name(graph, plan));
+  return parsed && !splits_sums(*parsed) && graph.build_plan_at_index(plan).is_good();
 }
-
-// What stands behind the tensors' ids; a graph takes those that it has.
-using Arrays = std::unordered_map<std::int64_t, void*>;
-
-// A product with the one plan of its graph that it runs by.
-class Planned {
- public:
-  Planned(std::shared_ptr<Graph> graph, std::int64_t plan, Arrays arrays)
-      : graph_(std::move(graph)), plan_(plan), arrays_(std::move(arrays)) {}
-
-  [[nodiscard]] std::size_t workspace_bytes() const {
-    std::int64_t bytes = 0;
-    MILLRACE_GRAPH_CHECK(graph_->get_workspace_size_plan_at_index(plan_, bytes));
-    return static_cast<std::size_t>(bytes);
-  }
-
-  // On the handle's stream.
-  void run_async(cudnnHandle_t handle, std::span<std::byte> workspace) const {
-    MILLRACE_GRAPH_CHECK(graph_->execute_plan_at_index(handle, arrays_, workspace.data(), plan_));
-  }
-
- private:
-  std::shared_ptr<Graph> graph_;  // of all its plans: several while they are timed
-  std::int64_t plan_;
-  mutable Arrays arrays_;  // the frontend reads it, and asks for more
-};
 
 class Handle {
  public:
@@ -262,176 +221,127 @@ bool plan_named(Graph& graph, std::string_view name, MathMode math, cudnnHandle_
   lower(graph, handle);
   if (graph.create_execution_plan(wanted->engine, knobs).is_bad()) return false;
   bar_unwanted(graph, math);
-  std::string reason;
-  return build(graph, 0, reason);
+  return build(graph, 0);
 }
 
-// The graph with the plans that the library advises, best first.
-void plan_as_advised(Graph& graph, MathMode math, cudnnHandle_t handle) {
+// The graph with the plans that the library advises, best first. False: it advises none.
+bool plan_as_advised(Graph& graph, MathMode math, cudnnHandle_t handle) {
   lower(graph, handle);
-  MILLRACE_GRAPH_CHECK(graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}));
+  if (graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}).is_bad()) return false;
   bar_unwanted(graph, math);
-}
-
-// The first plan that can be used; or of `candidates` such plans the one that `time` calls fastest. Negative,
-// with the reason: there is none.
-template <class Time>
-std::int64_t choose_plan(Graph& graph, int candidates, Time&& time, std::string& reason) {
-  std::int64_t best = -1;
-  float best_ms = std::numeric_limits<float>::infinity();
-  for (std::int64_t plan = 0; plan < graph.get_execution_plan_count() && candidates > 0; ++plan) {
-    if (!build(graph, plan, reason)) continue;
-    --candidates;
-    const float ms = time(plan);
-    if (best >= 0 && ms >= best_ms) continue;
-    best = plan;
-    best_ms = ms;
-  }
-  return best;
+  return true;
 }
 
 // --- products
 
-class CudnnProducts final : public DenseProducts {
- public:
-  CudnnProducts(const Handle& handle, const DenseShape& shape, const DenseArrays& arrays,
-                std::vector<Planned> products, cudaStream_t stream)
-      : handle_(&handle),
-        shape_(shape),
-        arrays_(arrays),
-        products_(std::move(products)),
-        workspace_(largest_workspace(products_), stream) {}
+// What stands behind the tensors' ids; a graph takes those that it has. The frontend takes what it only
+// reads as what it writes.
+using Pointers = std::unordered_map<std::int64_t, void*>;
 
-  void forward_async(cudaStream_t stream) const override { run_async(0, stream); }
-
-  void weight_gradient_async(cudaStream_t stream) const override {
-    run_async(1, stream);
-    const RowsShape rows = {shape_.rows, shape_.outputs};
-    if (shape_.math == MathMode::bf16) {
-      column_sums_async(rows, static_cast<const __nv_bfloat16*>(arrays_.output_gradient),
-                        arrays_.bias_gradient, stream);
-    } else {
-      column_sums_async(rows, static_cast<const float*>(arrays_.output_gradient), arrays_.bias_gradient,
-                        stream);
-    }
-  }
-
-  void data_gradient_async(cudaStream_t stream) const override { run_async(2, stream); }
-
- private:
-  static std::size_t largest_workspace(const std::vector<Planned>& products) {
-    std::size_t bytes = 0;
-    for (const Planned& product : products) bytes = std::max(bytes, product.workspace_bytes());
-    return bytes;
-  }
-
-  void run_async(std::size_t product, cudaStream_t stream) const {
-    with_frontend([&] { products_.at(product).run_async(handle_->on(stream), workspace_.view()); });
-  }
-
-  const Handle* handle_;
-  DenseShape shape_;
-  DenseArrays arrays_;
-  std::vector<Planned> products_;  // as products_of has them
-  DeviceBuffer<std::byte> workspace_;
-};
-
-// What `shape` needs: forward, then the weight gradient, then the data gradient.
-std::vector<Product> products_of(const DenseShape& shape) {
-  std::vector<Product> products = {{"forward", forward_graph}};
-  if (shape.trains) products.push_back({"weight_gradient", weight_gradient_graph});
-  if (shape.trains && shape.through_relu) products.push_back({"data_gradient", data_gradient_graph});
-  return products;
-}
-
-// The frontend takes what it only reads as what it writes.
-Arrays pointers(const DenseArrays& arrays) {
+Pointers pointers(const DenseArrays& arrays) {
   return {{kInput, const_cast<void*>(arrays.input)},
           {kWeights, const_cast<void*>(arrays.weights)},
           {kBias, const_cast<void*>(arrays.bias)},
           {kOutput, arrays.output},
-          {kOutputGradient, const_cast<void*>(arrays.output_gradient)},
+          {kOutputGradient, arrays.output_gradient},
           {kWeightGradient, arrays.weight_gradient},
-          {kInputGradient, arrays.input_gradient}};
+          {kWeightsAbove, const_cast<void*>(arrays.weights_above)},
+          {kGradientAbove, const_cast<void*>(arrays.gradient_above)}};
 }
 
-class CudnnProductLibrary final : public ProductLibrary {
+void sum_columns_async(const DenseLayer& layer, cudaStream_t stream) {
+  const RowsShape rows = {layer.shape.rows, layer.shape.outputs};
+  const void* from = layer.arrays.output_gradient;
+  if (layer.shape.math == MathMode::bf16) {
+    column_sums_async(rows, static_cast<const __nv_bfloat16*>(from), layer.arrays.bias_gradient, stream);
+  } else {
+    column_sums_async(rows, static_cast<const float*>(from), layer.arrays.bias_gradient, stream);
+  }
+}
+
+// A product by one plan of its graph.
+class CudnnProduct final : public Product {
  public:
-  CudnnProductLibrary(const Cudnn& cudnn, const CudnnSettings& settings)
-      : settings_(settings), handle_(cudnn) {}
+  CudnnProduct(const Handle& handle, std::shared_ptr<Graph> graph, std::int64_t plan,
+               const DenseProduct& product, const DenseLayer& layer, cudaStream_t stream)
+      : handle_(&handle),
+        graph_(std::move(graph)),
+        plan_(plan),
+        sums_columns_(product.bias_gradient),
+        layer_(layer),
+        pointers_(pointers(layer.arrays)),
+        workspace_(workspace_bytes(), stream) {}
 
-  [[nodiscard]] std::string_view name() const override { return "cudnn"; }
-  [[nodiscard]] std::string version() const override { return cudnn_library().version; }
+  void run_async(cudaStream_t stream) const override {
+    with_frontend([&] {
+      const cudnnHandle_t handle = handle_->on(stream);
+      MILLRACE_GRAPH_CHECK(graph_->execute_plan_at_index(handle, pointers_, workspace_.view().data(), plan_));
+    });
+    if (sums_columns_) sum_columns_async(layer_, stream);
+  }
 
-  [[nodiscard]] std::unique_ptr<DenseProducts> plan(const DenseShape& shape, const DenseArrays& arrays,
-                                                    ProductChoices& choices, cudaStream_t stream) override {
+ private:
+  [[nodiscard]] std::size_t workspace_bytes() const {
+    std::int64_t bytes = 0;
+    MILLRACE_GRAPH_CHECK(graph_->get_workspace_size_plan_at_index(plan_, bytes));
+    return static_cast<std::size_t>(bytes);
+  }
+
+  const Handle* handle_;
+  std::shared_ptr<Graph> graph_;  // of all its plans: several while they are timed
+  std::int64_t plan_;
+  bool sums_columns_;
+  DenseLayer layer_;
+  mutable Pointers pointers_;  // the frontend reads it, and asks for more
+  DeviceBuffer<std::byte> workspace_;
+};
+
+class CudnnLibrary final : public ProductLibrary {
+ public:
+  explicit CudnnLibrary(const Cudnn& cudnn) : handle_(cudnn) {}
+
+  std::string_view name() const override { return "cudnn"; }
+  std::string version() const override { return cudnn_library().version; }
+
+  std::vector<Candidate> candidates(const DenseProduct& product, const DenseLayer& layer, Advice advice,
+                                    cudaStream_t stream) override {
     return with_frontend([&] {
-      std::vector<Planned> planned;
-      for (const Product& product : products_of(shape)) {
-        planned.push_back(plan_product(product, shape, arrays, choices, stream));
+      std::vector<Candidate> found;
+      const std::shared_ptr<Graph> graph = graph_of(product, layer.shape);
+      if (graph == nullptr || !plan_as_advised(*graph, layer.shape.math, handle_.on(stream))) return found;
+      const std::size_t wanted = advice == Advice::best ? 1 : kCandidates;
+      for (std::int64_t plan = 0; plan < graph->get_execution_plan_count() && found.size() < wanted; ++plan) {
+        if (!build(*graph, plan)) continue;
+        found.push_back({plan_name(*graph, plan),
+                         std::make_unique<CudnnProduct>(handle_, graph, plan, product, layer, stream)});
       }
-      return std::make_unique<CudnnProducts>(handle_, shape, arrays, std::move(planned), stream);
+      return found;
+    });
+  }
+
+  std::unique_ptr<Product> by(std::string_view algorithm, const DenseProduct& product,
+                              const DenseLayer& layer, cudaStream_t stream) override {
+    return with_frontend([&]() -> std::unique_ptr<Product> {
+      std::shared_ptr<Graph> graph = graph_of(product, layer.shape);
+      if (graph == nullptr || !plan_named(*graph, algorithm, layer.shape.math, handle_.on(stream))) {
+        return nullptr;
+      }
+      return std::make_unique<CudnnProduct>(handle_, std::move(graph), 0, product, layer, stream);
     });
   }
 
  private:
-  // By the plan that an earlier engine chose, or else the library's advice, or the fastest. Notes what it
-  // took.
-  Planned plan_product(const Product& product, const DenseShape& shape, const DenseArrays& arrays,
-                       ProductChoices& choices, cudaStream_t stream) const {
-    const std::string text =
-        fmt::format("{} {}x{}x{}", product.name, shape.rows, shape.inputs, shape.outputs);
-    const cudnnHandle_t handle = handle_.on(stream);
-    if (const auto chosen = choices.find(text); chosen != choices.end()) {
-      auto graph = product.describe(shape);
-      if (plan_named(*graph, chosen->second, shape.math, handle)) {
-        return {std::move(graph), 0, pointers(arrays)};
-      }
-    }
-    std::shared_ptr<Graph> graph = product.describe(shape);
-    plan_as_advised(*graph, shape.math, handle);
-    std::string reason = "nothing is advised";
-    const auto time = [&](std::int64_t plan) {
-      return settings_.tune ? time_of({graph, plan, pointers(arrays)}, handle, stream) : 0.0F;
-    };
-    const std::int64_t plan = choose_plan(*graph, settings_.tune ? kCandidates : 1, time, reason);
-    if (plan < 0) {
-      throw DeviceError(
-          fmt::format("cuDNN {} has no deterministic plan in {} for the product {}; of the last it says: {}",
-                      version(), math_name(shape.math), text, reason));
-    }
-    choices[text] = plan_name(*graph, plan);
-    return {std::move(graph), plan, pointers(arrays)};
-  }
-
-  // The shortest of some runs; the first of all is not counted, since it loads what is loaded lazily.
-  static float time_of(const Planned& candidate, cudnnHandle_t handle, cudaStream_t stream) {
-    const DeviceBuffer<std::byte> workspace(candidate.workspace_bytes(), stream);
-    const Event begin(Event::Timing::on);
-    const Event end(Event::Timing::on);
-    float best_ms = std::numeric_limits<float>::infinity();
-    for (int run = 0; run <= kTimedRuns; ++run) {
-      MILLRACE_CUDA_CHECK(cudaEventRecord(begin.view(), stream));
-      candidate.run_async(handle, workspace.view());
-      MILLRACE_CUDA_CHECK(cudaEventRecord(end.view(), stream));
-      end.wait();
-      if (run > 0) best_ms = std::min(best_ms, elapsed(begin, end).count());
-    }
-    return best_ms;
-  }
-
-  CudnnSettings settings_;
-  Handle handle_;
+  const Handle handle_;
 };
 
 }  // namespace
 
 const CudaLibrary& cudnn_library() { return open_cudnn().library; }
 
-std::unique_ptr<ProductLibrary> make_cudnn_products(const CudnnSettings& settings) {
+std::unique_ptr<ProductLibrary> make_cudnn_products() {
   const CudnnOpening& cudnn = open_cudnn();
   if (cudnn.table == nullptr) throw DeviceError(fmt::format("cuDNN cannot be used: {}", cudnn.library.place));
-  return std::make_unique<CudnnProductLibrary>(*cudnn.table, settings);
+  return std::make_unique<CudnnLibrary>(*cudnn.table);
 }
 
 void check_cudnn_graphs(const DenseShape& shape) {
@@ -439,8 +349,11 @@ void check_cudnn_graphs(const DenseShape& shape) {
     throw DeviceError(fmt::format("cuDNN cannot be used: {}", cudnn_library().place));
   }
   with_frontend([&] {
-    for (const Product& product : products_of(shape)) {
-      MILLRACE_GRAPH_CHECK(product.describe(shape)->validate());
+    std::vector<DenseProduct> products = {{.kind = ProductKind::forward}};
+    if (shape.trains) products.push_back({.kind = ProductKind::weight_gradient});
+    if (shape.trains && shape.above != 0) products.push_back({.kind = ProductKind::data_gradient});
+    for (const DenseProduct& product : products) {
+      MILLRACE_GRAPH_CHECK(graph_of(product, shape)->validate());
     }
   });
 }

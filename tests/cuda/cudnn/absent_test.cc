@@ -12,7 +12,7 @@ TEST(BuildWithoutCudnn, SaysSo) {
   EXPECT_EQ(cudnn_library().place, "built without cuDNN");
 }
 
-TEST(BuildWithoutCudnn, MakesNoProducts) { EXPECT_THROW(make_cudnn_products({}), DeviceError); }
+TEST(BuildWithoutCudnn, MakesNoProducts) { EXPECT_THROW(make_cudnn_products(), DeviceError); }
 
 }  // namespace
 }  // namespace millrace::cuda

@@ -32,7 +32,7 @@ TEST(CudaReport, NamesTheLibrariesAndWhatIsWrongWithThem) {
   EXPECT_EQ(report.libraries[0].name, "cuBLASLt");
   EXPECT_THAT(report.libraries[0].version, Not(IsEmpty()));
   EXPECT_EQ(report.libraries[1].name, "cuDNN");
-  EXPECT_EQ(report.libraries[1].place, "built without cuDNN");
+  EXPECT_EQ(report.libraries[1].place, "the emulated device");
 }
 
 TEST(CudaReport, SaysWhatIsMissingWithoutADriver) {

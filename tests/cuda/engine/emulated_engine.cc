@@ -13,21 +13,28 @@ emulated::Settings emulated_settings(std::uint64_t seed) {
   return {.seed = seed, .check_accesses = MILLRACE_CHECK_ACCESSES};
 }
 
-std::unique_ptr<cuda::CudaEngine> small_engine(bool graphs, const std::string& earlier_choices,
-                                               const std::function<void(const std::string&)>& note) {
+TrainingSettings small_settings(MathMode math) {
   TrainingSettings settings;
   settings.batch = 16;
   settings.epochs = 1;
   settings.standardize = true;
+  settings.math = math;
+  return settings;
+}
+
+std::unique_ptr<cuda::CudaEngine> small_engine(const SmallEngine& settings) {
   const auto products = [](cudaStream_t stream) {
-    return cuda::make_cublaslt_products(emulated::emulated_cublaslt(), {.workspace_bytes = 1 << 16}, stream);
+    cuda::ProductLibraries libraries;
+    libraries.push_back(
+        cuda::make_cublaslt_products(emulated::emulated_cublaslt(), {.workspace_bytes = 1 << 16}, stream));
+    return libraries;
   };
-  return cuda::make_engine({{8, 16, 8, 1}}, settings, 64,
+  return cuda::make_engine(kSmallShape, small_settings(), 64,
                            {.device_name = "emulated device",
                             .products = products,
-                            .earlier_choices = earlier_choices,
-                            .note = note,
-                            .graphs = graphs});
+                            .earlier_choices = settings.earlier_choices,
+                            .note = settings.note,
+                            .graphs = settings.graphs});
 }
 
 ModelState train_windows(Engine& engine, std::uint64_t windows) {

@@ -4,8 +4,11 @@
 
 namespace millrace::test {
 
-std::unique_ptr<cuda::ProductLibrary> device_products(cudaStream_t stream) {
-  return cuda::make_cublaslt_products(emulated::emulated_cublaslt(), {.workspace_bytes = 1 << 20}, stream);
+cuda::ProductLibraries device_products(cudaStream_t stream) {
+  cuda::ProductLibraries libraries;
+  libraries.push_back(
+      cuda::make_cublaslt_products(emulated::emulated_cublaslt(), {.workspace_bytes = 1 << 20}, stream));
+  return libraries;
 }
 
 std::unique_ptr<cuda::CudaEngine> device_engine(const NetworkShape& shape, const TrainingSettings& settings,

@@ -253,7 +253,7 @@ TEST_F(CudaEngineTest, KeepsItsChoicesAsTextThatAnEngineTakesUpAgain) {
   const auto engine = device_engine(kShape, settings_of(16), 64);
   const std::string choices = engine->choices();
   EXPECT_NE(choices.find("library=cublaslt"), std::string::npos) << choices;
-  EXPECT_NE(choices.find("weight_gradient 8x16x16="), std::string::npos) << choices;
+  EXPECT_NE(choices.find("train 16x8x16x8=mask cublaslt:"), std::string::npos) << choices;
   EXPECT_EQ(choices.find('\n'), std::string::npos);
   EXPECT_EQ(device_engine(kShape, settings_of(16), 64)->choices(), choices);
 }

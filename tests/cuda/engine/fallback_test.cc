@@ -1,7 +1,11 @@
-// Where cuBLASLt has no algorithm that fuses an epilogue, the plain product and a kernel of our own give the same.
+// Where cuBLASLt has no algorithm that fuses an epilogue, the plain product and a kernel of our own give the
+// same.
 #include <cublasLt.h>
 #include <gtest/gtest.h>
 #include <set>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "millrace/errors.h"
 
@@ -45,14 +49,14 @@ TEST_P(CudaFallback, TrainsAsTheFusedProductsDo) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Epilogues, CudaFallback,
-    testing::Values(std::set<std::uint32_t>{CUBLASLT_EPILOGUE_RELU_BIAS},
-                    std::set<std::uint32_t>{CUBLASLT_EPILOGUE_RELU_AUX_BIAS},
-                    std::set<std::uint32_t>{CUBLASLT_EPILOGUE_BGRADA},
-                    std::set<std::uint32_t>{CUBLASLT_EPILOGUE_DRELU},
-                    std::set<std::uint32_t>{CUBLASLT_EPILOGUE_RELU_BIAS, CUBLASLT_EPILOGUE_RELU_AUX_BIAS,
-                                            CUBLASLT_EPILOGUE_BGRADA, CUBLASLT_EPILOGUE_DRELU}));
+INSTANTIATE_TEST_SUITE_P(Epilogues, CudaFallback,
+                         testing::Values(std::set<std::uint32_t>{CUBLASLT_EPILOGUE_RELU_BIAS},
+                                         std::set<std::uint32_t>{CUBLASLT_EPILOGUE_RELU_AUX_BIAS},
+                                         std::set<std::uint32_t>{CUBLASLT_EPILOGUE_BGRADA},
+                                         std::set<std::uint32_t>{CUBLASLT_EPILOGUE_DRELU},
+                                         std::set<std::uint32_t>{
+                                             CUBLASLT_EPILOGUE_RELU_BIAS, CUBLASLT_EPILOGUE_RELU_AUX_BIAS,
+                                             CUBLASLT_EPILOGUE_BGRADA, CUBLASLT_EPILOGUE_DRELU}));
 
 TEST(CudaChoices, AreTakenUpByTheNextEngine) {
   const emulated::EmulatedDevice device(emulated_settings(1));
@@ -62,16 +66,59 @@ TEST(CudaChoices, AreTakenUpByTheNextEngine) {
   const std::string advised = small_engine()->choices();
   EXPECT_NE(advised, first);
   emulated::set_cublaslt_behaviour({});
-  EXPECT_EQ(small_engine(true, advised)->choices(), advised);
+  EXPECT_EQ(small_engine({.earlier_choices = advised})->choices(), advised);
 }
 
-TEST(CudaChoices, ThatCannotBeUsedAnyMoreAreMadeAnew) {
+// As states have it from the time when cuBLASLt was the only library: product by product, by m, n and k.
+TEST(CudaChoices, OfEarlierVersionsOfTheProgramAreTakenUp) {
+  const emulated::EmulatedDevice device(emulated_settings(1));
+  emulated::set_cublaslt_behaviour({.refused_algorithms = {0}});  // so that the choice is not the advice
+  const std::string now = small_engine()->choices();
+  emulated::set_cublaslt_behaviour({});
+  std::string before;
+  std::istringstream entries(now);
+  for (std::string entry; std::getline(entries, entry, ';');) {
+    std::istringstream words(entry);
+    std::string what;
+    std::string shape;  // "16x8x16x8=mask"
+    words >> what >> shape;
+    std::vector<std::string> products;
+    for (std::string product; words >> product;) products.push_back(product.substr(product.find(':') + 1));
+    if (what != "train" && what != "score") {
+      before += entry + ';';
+      continue;
+    }
+    std::vector<std::string> sizes;
+    std::istringstream numbers(shape.substr(0, shape.find('=')));
+    for (std::string number; std::getline(numbers, number, 'x');) sizes.push_back(number);
+    const auto name = [](const std::string& m, const std::string& n, const std::string& k) {
+      return m + "x" + n + "x" + k + "=";
+    };
+    before += "forward " + name(sizes[2], sizes[0], sizes[1]) + products.front() + ';';
+    if (products.size() == 3)
+      before += "data_gradient " + name(sizes[2], sizes[0], sizes[3]) + products[1] + ';';
+    if (what == "train")
+      before += "weight_gradient " + name(sizes[2], sizes[1], sizes[0]) + products.back() + ';';
+  }
+  std::string said;
+  EXPECT_EQ(small_engine({.earlier_choices = before,
+                          .note = [&said](const std::string& sentence) { said = sentence; }})
+                ->choices(),
+            now);
+  EXPECT_EQ(said, "");
+}
+
+TEST(CudaChoices, ThatCannotBeUsedAnyMoreAreMadeAnewAndThatIsSaid) {
   const emulated::EmulatedDevice device(emulated_settings(1));
   const std::string first = small_engine()->choices();
   emulated::set_cublaslt_behaviour({.refused_algorithms = {0}});
-  const std::string second = small_engine(true, first)->choices();
+  std::string said;
+  const std::string second = small_engine({.earlier_choices = first,
+                                           .note = [&said](const std::string& sentence) { said = sentence; }})
+                                 ->choices();
   EXPECT_NE(second, first);
-  EXPECT_EQ(small_engine(true, second)->choices(), second);
+  EXPECT_NE(said.find("chosen anew"), std::string::npos) << said;
+  EXPECT_EQ(small_engine({.earlier_choices = second})->choices(), second);
 }
 
 TEST(CudaChoices, OfAnotherLibraryAreMadeAnewAndThatIsSaid) {
@@ -79,7 +126,8 @@ TEST(CudaChoices, OfAnotherLibraryAreMadeAnewAndThatIsSaid) {
   const std::string first = small_engine()->choices();
   emulated::set_cublaslt_behaviour({.version = CUBLAS_VERSION + 1});
   std::string said;
-  const auto engine = small_engine(true, first, [&said](const std::string& sentence) { said = sentence; });
+  const auto engine = small_engine(
+      {.earlier_choices = first, .note = [&said](const std::string& sentence) { said = sentence; }});
   EXPECT_NE(said.find("chosen anew"), std::string::npos) << said;
   EXPECT_NE(engine->choices(), first);
 }

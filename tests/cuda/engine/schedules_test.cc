@@ -12,7 +12,7 @@ constexpr std::uint64_t kSeedsOfAShare = MILLRACE_CHECK_ACCESSES ? 50 : 250;
 
 ModelState state_under(std::uint64_t seed, bool graphs) {
   const emulated::EmulatedDevice device(emulated_settings(seed));
-  const auto engine = small_engine(graphs);
+  const auto engine = small_engine({.graphs = graphs});
   return train_windows(*engine, kWindows);
 }
 

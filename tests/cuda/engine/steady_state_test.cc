@@ -14,7 +14,10 @@ namespace {
 // Of the default network.
 std::unique_ptr<cuda::CudaEngine> default_engine(bool graphs) {
   const auto products = [](cudaStream_t stream) {
-    return cuda::make_cublaslt_products(emulated::emulated_cublaslt(), {.workspace_bytes = 1 << 20}, stream);
+    cuda::ProductLibraries libraries;
+    libraries.push_back(
+        cuda::make_cublaslt_products(emulated::emulated_cublaslt(), {.workspace_bytes = 1 << 20}, stream));
+    return libraries;
   };
   return cuda::make_engine({{9, 128, 256, 128, 1}}, {.epochs = 1, .batch = 32}, 96,
                            {.device_name = "emulated device", .products = products, .graphs = graphs});

@@ -15,7 +15,7 @@
 namespace millrace::test {
 
 // cuBLASLt as this device has it.
-[[nodiscard]] std::unique_ptr<cuda::ProductLibrary> device_products(cudaStream_t stream);
+[[nodiscard]] cuda::ProductLibraries device_products(cudaStream_t stream);
 
 // An engine on it.
 [[nodiscard]] std::unique_ptr<cuda::CudaEngine> device_engine(const NetworkShape& shape,

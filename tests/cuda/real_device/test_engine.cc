@@ -6,10 +6,12 @@
 
 namespace millrace::test {
 
-std::unique_ptr<cuda::ProductLibrary> device_products(cudaStream_t stream) {
+cuda::ProductLibraries device_products(cudaStream_t stream) {
   const cuda::CublasLtOpening& opening = cuda::open_cublaslt();
   if (opening.table == nullptr) throw DeviceError("cuBLASLt cannot be opened: " + opening.library.place);
-  return cuda::make_cublaslt_products(*opening.table, {}, stream);
+  cuda::ProductLibraries libraries;
+  libraries.push_back(cuda::make_cublaslt_products(*opening.table, {}, stream));
+  return libraries;
 }
 
 std::unique_ptr<cuda::CudaEngine> device_engine(const NetworkShape& shape, const TrainingSettings& settings,

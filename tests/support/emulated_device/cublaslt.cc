@@ -693,6 +693,10 @@ cublasStatus_t matmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t operation, c
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   LibraryWork work = work_of(product, needed);
+  const auto& extra_us = device.cublaslt.extra_us;
+  if (const auto extra = extra_us.find(call.operation.epilogue); extra != extra_us.end()) {
+    work.extra_us = extra->second;
+  }
   if (in_conflict(work, product)) return CUBLAS_STATUS_INVALID_VALUE;
   cudaError_t error = cudaSuccess;
   Stream* its = device.stream_of(stream, kName, error);

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cublasLt.h>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -29,6 +30,8 @@ struct CublasLtBehaviour {
   std::set<std::uint32_t> refused_epilogues;
   // Numbers of algorithms: neither offered nor run, as if another device had chosen them.
   std::set<unsigned> refused_algorithms;
+  // By cublasLtEpilogue_t: how much longer products with it take on the device's clock, in microseconds.
+  std::map<std::uint32_t, double> extra_us;
   // Where no algorithm fits, the heuristic says success and returns none, instead of
   // CUBLAS_STATUS_NOT_SUPPORTED.
   bool silent_refusal = false;

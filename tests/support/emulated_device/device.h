@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "support/emulated_device/cublaslt.h"
+#include "support/emulated_device/cudnn.h"
 #include "support/emulated_device/emulated_device.h"
 #include "support/emulated_device/kernel_run.h"
 #include "support/emulated_device/memory.h"
@@ -66,6 +67,7 @@ class Device {
   std::map<std::thread::id, int> selected;           // by cudaSetDevice; device 0 otherwise
   std::set<const void*> library_handles;             // made by libraries for the program, not yet destroyed
   CublasLtBehaviour cublaslt;
+  CudnnBehaviour cudnn;
   std::vector<Failure> failures;
   cudaError_t last_error = cudaSuccess;
   cudaError_t lost = cudaSuccess;  // not cudaSuccess: what every call returns from now on

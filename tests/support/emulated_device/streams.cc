@@ -175,7 +175,7 @@ double Streams::cost_us(const Work& work) const {
     case Work::Kind::fill:
       return kStartUs + static_cast<double>(work.bytes) / kCopyBytesPerUs;
     case Work::Kind::library:
-      return kStartUs + work.library->flops / kFlopsPerUs;
+      return std::max(0.0, kStartUs + work.library->flops / kFlopsPerUs + work.library->extra_us);
     case Work::Kind::graph: {
       double sum = kStartUs;
       for (const Graph::Node& node : work.graph->nodes) sum += cost_us(node.work) - kStartUs / 2;

@@ -47,7 +47,9 @@ struct LibraryWork {
   std::vector<Range> reads;
   std::vector<Range> writes;
   std::function<void()> compute;
-  double flops = 0;  // for the clock
+  // For the clock.
+  double flops = 0;
+  double extra_us = 0;  // longer than that takes; negative: shorter
 };
 
 // Each does one thing at a time.
