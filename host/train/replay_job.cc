@@ -7,10 +7,10 @@
 #include <utility>
 #include <variant>
 
+#include "millrace/engine_choice.h"
 #include "millrace/errors.h"
 
 #include "decode/csv_decoder.h"
-#include "engine/engine_choice.h"
 #include "state/state_folder.h"
 
 namespace millrace {
