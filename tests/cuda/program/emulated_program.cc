@@ -1,7 +1,12 @@
 // What makes the program one that runs on the emulated device: there is a device from the first to the last
-// moment. EMULATED_DEVICE_SEED draws another order of its work.
+// moment. EMULATED_DEVICE_SEED draws another order of its work, EMULATED_DEVICE_FAULT="cudaGraphLaunch 3"
+// loses the device at the third call of that name, EMULATED_DEVICE_DRIVER=12040 is an older driver.
+#include <cstdint>
 #include <cstdlib>
+#include <cuda_runtime_api.h>
 #include <fmt/format.h>
+#include <sstream>
+#include <string>
 #include <unistd.h>
 
 #include "support/emulated_device/emulated_device.h"
@@ -11,17 +16,29 @@ namespace {
 // Of none of the program's own meanings.
 constexpr int kDeviceFoundMistakes = 99;
 
-std::uint64_t seed() {
-  const char* const text = std::getenv("EMULATED_DEVICE_SEED");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : 1;
+std::string environment(const char* name, const char* otherwise) {
+  const char* const text = std::getenv(name);
+  return text != nullptr ? text : otherwise;
 }
 
 millrace::emulated::EmulatedDevice& device() {
-  static millrace::emulated::EmulatedDevice the_device({.seed = seed()});
+  static millrace::emulated::EmulatedDevice the_device(
+      {.seed = std::stoull(environment("EMULATED_DEVICE_SEED", "1")),
+       .driver_version =
+           std::stoi(environment("EMULATED_DEVICE_DRIVER", std::to_string(CUDART_VERSION).c_str()))});
   return the_device;
 }
 
-[[maybe_unused]] const auto& made_before_main = device();
+// Loses it where the environment says so.
+const millrace::emulated::EmulatedDevice& begin() {
+  std::istringstream fault(environment("EMULATED_DEVICE_FAULT", ""));
+  std::string call;
+  std::uint64_t nth = 0;
+  if (fault >> call >> nth) device().fail_call(call, nth, cudaErrorDevicesUnavailable);
+  return device();
+}
+
+[[maybe_unused]] const auto& made_before_main = begin();
 
 }  // namespace
 

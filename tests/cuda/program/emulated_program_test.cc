@@ -71,29 +71,66 @@ TEST(EmulatedProgram, EndsWithCode7ForAGpuThatIsNotThere) {
   EXPECT_THAT(result.err, HasSubstr("there is no GPU 3 here"));
 }
 
-TEST(EmulatedProgram, TrainsATopicToTheSameBitsWhateverTheOrderOfTheDevicesWork) {
-  const EmbeddedBroker broker({{"rows", 1}});
-  const support::ProcessResult sent = millrace(
-      {"produce", "--brokers", broker.brokers(), "--topic", "rows", "--label", "class", "--repeat", "20"},
-      "a,b,class\n1,2,0\n3,4,1\n5,1,1\n0,2,0\n");
-  ASSERT_EQ(sent.exit_code, 0) << sent.describe();
+// Eighty rows in one partition, trained in windows of 32.
+class EmulatedTraining : public testing::Test {
+ protected:
+  using Environment = std::map<std::string, std::string>;
 
-  const support::TempDir folder;
-  const auto digest_of_run = [&](const std::string& seed) {
-    const std::string state = (folder / seed).string();
-    const nlohmann::json run = json_from(millrace({"train",   "--brokers", broker.brokers(),
-                                                   "--topic", "rows",      "--features",
-                                                   "2",       "--layers",  "8,4",
-                                                   "--batch", "16",        "--window-rows",
-                                                   "32",      "--stop",    "end",
-                                                   "--state", state,       "--engine",
-                                                   "cuda",    "--json",    "--quiet"},
-                                                  {}, {{"EMULATED_DEVICE_SEED", seed}}));
+  void SetUp() override {
+    const support::ProcessResult sent = millrace(
+        {"produce", "--brokers", broker_.brokers(), "--topic", "rows", "--label", "class", "--repeat", "20"},
+        "a,b,class\n1,2,0\n3,4,1\n5,1,1\n0,2,0\n");
+    ASSERT_EQ(sent.exit_code, 0) << sent.describe();
+  }
+
+  [[nodiscard]] std::string state(const std::string& name) const { return (folder_ / name).string(); }
+
+  [[nodiscard]] support::ProcessResult train(const std::string& name,
+                                             const Environment& environment = {}) const {
+    return millrace(
+        {"train",    "--brokers", broker_.brokers(), "--topic",  "rows",          "--features", "2",
+         "--layers", "8,4",       "--batch",         "16",       "--window-rows", "32",         "--stop",
+         "end",      "--state",   state(name),       "--engine", "cuda",          "--json",     "--quiet"},
+        {}, environment);
+  }
+
+  [[nodiscard]] nlohmann::json digest_of(const std::string& name) const {
+    return json_from(millrace({"inspect", state(name), "--json"})).at("weights_digest");
+  }
+
+ private:
+  const EmbeddedBroker broker_{{{"rows", 1}}};
+  const support::TempDir folder_;
+};
+
+TEST_F(EmulatedTraining, GivesTheSameBitsWhateverTheOrderOfTheDevicesWork) {
+  for (const char* seed : {"1", "2"}) {
+    const nlohmann::json run = json_from(train(seed, {{"EMULATED_DEVICE_SEED", seed}}));
     EXPECT_EQ(run.at("rows"), 80);
     EXPECT_THAT(run.at("engine").get<std::string>(), StartsWith("cuda, Emulated device"));
-    return json_from(millrace({"inspect", state, "--json"})).at("weights_digest");
-  };
-  EXPECT_EQ(digest_of_run("1"), digest_of_run("2"));
+  }
+  EXPECT_EQ(digest_of("1"), digest_of("2"));
+}
+
+TEST_F(EmulatedTraining, EndsWithCode7WhenTheDeviceIsLostAndGoesOnToTheSameBits) {
+  ASSERT_EQ(train("undisturbed").exit_code, 0);
+  const nlohmann::json expected = digest_of("undisturbed");
+  for (const std::string fault : {"cudaHostAlloc 1", "cublasLtMatmul 5", "cudaGraphLaunch 1",
+                                  "cudaGraphLaunch 8", "cudaEventSynchronize 2", "cudaMemcpyAsync 20"}) {
+    const support::ProcessResult lost = train(fault, {{"EMULATED_DEVICE_FAULT", fault}});
+    EXPECT_EQ(lost.exit_code, 7) << fault << '\n' << lost.describe();
+    EXPECT_THAT(lost.err, HasSubstr("The device cannot be used")) << fault;
+    const support::ProcessResult again = train(fault);
+    ASSERT_EQ(again.exit_code, 0) << fault << '\n' << again.describe();
+    EXPECT_EQ(digest_of(fault), expected) << fault;
+  }
+}
+
+TEST_F(EmulatedTraining, EndsWithCode7WhereTheDriverIsTooOldAndGoesOnWithANewerOne) {
+  const support::ProcessResult refused = train("state", {{"EMULATED_DEVICE_DRIVER", "12040"}});
+  EXPECT_EQ(refused.exit_code, 7) << refused.describe();
+  EXPECT_THAT(refused.err, HasSubstr("driver"));
+  EXPECT_EQ(train("state").exit_code, 0);
 }
 
 }  // namespace
