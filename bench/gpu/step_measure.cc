@@ -7,17 +7,16 @@
 #include <numeric>
 #include <span>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "millrace/cuda_engine.h"
 
 #include "cuda/check.h"
 #include "cuda/engine/cuda_engine.h"
-#include "cuda/engine/device_network.h"
-#include "cuda/engine/engine_choices.h"
 #include "cuda/gemm/cublaslt_products.h"
 #include "cuda/gemm/cudnn_products.h"
 #include "cuda/graph.h"
-#include "cuda/stream.h"
 
 namespace millrace::bench {
 namespace {
@@ -112,24 +111,6 @@ cuda::ProductLibraries libraries_for(const StepCase& one, const cuda::CublasLt& 
   return libraries;
 }
 
-// Captures a step of its own, with the algorithms that the engine chose.
-StepWork count_step_work(const StepCase& one, const Measuring& measuring, const cuda::CublasLt& cublas,
-                         const std::string& chosen) {
-  const cuda::Stream stream;
-  const TrainingSettings settings = settings_of(one, measuring);
-  const auto choices = cuda::engine_choices_from(chosen);
-  cuda::LayerPlanner planner(libraries_for(one, cublas, stream.view()), false,
-                             choices ? choices->products : cuda::ProductChoices{}, stream.view());
-  const cuda::DeviceNetwork network(measuring.shape, settings, settings.batch, planner, stream.view());
-  const auto step = [&] { network.train_batch_async(settings.batch, stream.view()); };
-  cuda::begin_window_async({.features = measuring.shape.features(), .rows = 0}, {}, network.state(),
-                           stream.view());
-  step();  // what is loaded lazily is loaded before the capture
-  const StepWork work = count(cuda::capture(stream.view(), step));
-  stream.synchronize();
-  return work;
-}
-
 double hidden_share(const TrainingSettings& settings, const Measuring& measuring, bool tune) {
   const OverlapReport report =
       measure_overlap(measuring.shape, settings, measuring.window_rows(settings.batch), kOverlapWindows,
@@ -165,7 +146,6 @@ StepCost measure_step(const StepCase& one, const Measuring& measuring, const cud
   const Rows data(*engine, rows, measuring.shape.features());
 
   StepCost cost;
-  cost.engine = engine->description();
   cost.steps = rows / one.batch * measuring.epochs;
   std::vector<double> step_us;
   std::uint64_t number = 0;
@@ -181,7 +161,7 @@ StepCost measure_step(const StepCase& one, const Measuring& measuring, const cud
   std::ranges::sort(step_us);
   cost.median_us = step_us[step_us.size() / 2];
   cost.best_us = step_us.front();
-  cost.work = count_step_work(one, measuring, cublas, engine->choices());
+  cost.work = count(engine->step_graph());
   if (one.graphs) cost.hidden_copies = hidden_share(settings, measuring, one.tune);
   return cost;
 }

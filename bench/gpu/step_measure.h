@@ -8,8 +8,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "millrace/engine.h"
 #include "millrace/model.h"
@@ -48,7 +46,6 @@ struct StepWork {
 };
 
 struct StepCost {
-  std::string engine;       // its description
   std::uint32_t steps = 0;  // of one window, all epochs
   double median_us = 0;     // of a step, over windows
   double best_us = 0;

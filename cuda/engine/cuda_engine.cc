@@ -94,6 +94,7 @@ struct WindowEvents {
 
 struct CapturedBatch {
   std::uint32_t capacity;
+  Graph captured;
   GraphExec graph;
 };
 
@@ -310,6 +311,7 @@ class Implementation final : public CudaEngine {
   std::string description() const override { return description_; }
   std::string choices() const override { return to_text({cuda_.device_name, planner_.choices()}); }
   const std::vector<WindowTimes>& timeline() const override { return timeline_; }
+  const Graph& step_graph() const override { return training_.back().captured; }
 
  private:
   enum class Stage { idle, staged, scored };
@@ -338,7 +340,9 @@ class Implementation final : public CudaEngine {
     for (const std::uint32_t capacity : capacities) {
       const auto enqueue = [&] { (network_.*batch_async)(capacity, compute_.view()); };
       enqueue();
-      captured.push_back({capacity, GraphExec(capture(compute_.view(), enqueue))});
+      Graph graph = capture(compute_.view(), enqueue);
+      GraphExec ready(graph);
+      captured.push_back({capacity, std::move(graph), std::move(ready)});
     }
   }
 

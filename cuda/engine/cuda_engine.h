@@ -17,6 +17,7 @@
 #include "millrace/model.h"
 
 #include "cuda/gemm/dense_products.h"
+#include "cuda/graph.h"
 
 namespace millrace::cuda {
 
@@ -43,6 +44,9 @@ class CudaEngine : public Engine {
  public:
   // With `timeline`: of the windows waited for.
   [[nodiscard]] virtual const std::vector<WindowTimes>& timeline() const = 0;
+
+  // A training step of a full batch, as it was captured: what the device is handed for it.
+  [[nodiscard]] virtual const Graph& step_graph() const = 0;
 };
 
 // A fresh engine holds initial_model_state(shape, settings.seed). Errors: DeviceError.

@@ -35,11 +35,11 @@ class Place:
     def peers(self):
         return self.root / "bench/peers/torch_step.py"
 
-    def environment(self):
-        """That of the programs. TF32 is what each of them asks for, not what the environment says."""
+    def environment(self, of_ours=True):
+        """That of our programs or of others. TF32 is what each asks for, not what the environment says."""
         environment = dict(os.environ)
         environment.pop("NVIDIA_TF32_OVERRIDE", None)
-        if self.libraries:
+        if self.libraries and of_ours:
             paths = [str(self.libraries), environment.get("LD_LIBRARY_PATH", "")]
             environment["LD_LIBRARY_PATH"] = ":".join(filter(None, paths))
         return environment

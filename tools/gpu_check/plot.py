@@ -4,7 +4,7 @@ import html
 import math
 
 PANEL = (270, 260)  # width and height of the plotted area
-MARGIN = {"left": 64, "top": 58, "between": 26, "bottom": 48, "legend": 150}
+MARGIN = {"left": 64, "top": 58, "between": 26, "bottom": 48, "legend": 200}
 MATHS = ("fp32", "tf32", "bf16")
 # Colour and dashes of each series, in the legend's order.
 STYLES = {

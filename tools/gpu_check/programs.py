@@ -19,11 +19,11 @@ class Run:
         return "; ".join(lines[-count:])
 
 
-def run(command, place, timeout_s):
+def run(command, place, timeout_s, of_ours=True):
     begin = time.monotonic()
     command = [str(part) for part in command]
     try:
-        done = subprocess.run(command, cwd=place.root, env=place.environment(), stdin=subprocess.DEVNULL,
+        done = subprocess.run(command, cwd=place.root, env=place.environment(of_ours), stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout_s, check=False)
         status, out, error, timed_out = done.returncode, done.stdout, done.stderr, False
     except subprocess.TimeoutExpired as late:

@@ -36,7 +36,7 @@ def check(place, output, skip, python):
         keep()
     results["agreement"] = tests.agreement_of(compared)
     under = stages.without_sanitizer(place) if "sanitizer" in skip else stages.sanitizer(place, lambda one: say(line_of(one)))
-    results["sanitizer"] = under["program"]
+    results["sanitizer"] = under["version"]
     results["tests"] += under["records"]
     keep()
     if "benchmark" not in skip:

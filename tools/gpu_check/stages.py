@@ -11,21 +11,21 @@ PEERS_TIMEOUT_S = 3600
 
 
 def sanitizer(place, say):
-    """{"program": path or None, "records": [...]}: every program under every tool."""
-    found = tests.sanitizer_of(place)
+    """{"version": text or None, "records": [...]}: every program under every tool."""
+    found, version = tests.sanitizer_of(place)
     records = []
     for tool in tests.TOOLS:
         for program in place.tests:
             records.append(tests.run_under(place, found, tool, program))
             say(records[-1])
-    return {"program": str(found) if found else None, "records": records}
+    return {"version": version, "records": records}
 
 
 def without_sanitizer(place):
     records = [
         tests.record(program, tool, "refused", 0.0, LEFT_OUT) for tool in tests.TOOLS for program in place.tests
     ]
-    return {"program": None, "records": records}
+    return {"version": None, "records": records}
 
 
 def benchmark(place):
@@ -46,7 +46,7 @@ def judge_benchmark(run):
 
 
 def peers(place, python):
-    return judge_peers(programs.run([python, place.peers], place, PEERS_TIMEOUT_S))
+    return judge_peers(programs.run([python, place.peers], place, PEERS_TIMEOUT_S, of_ours=False))
 
 
 def judge_peers(run):

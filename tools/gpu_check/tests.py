@@ -88,12 +88,16 @@ def judge(program, run, report):
 
 
 def sanitizer_of(place):
-    """The host's own, or the one that the place has; None: neither."""
+    """The newest of the host's own and the one that the place has, and its version; None, None: neither starts."""
     homes = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda"]
-    candidates = [shutil.which("compute-sanitizer")]
-    candidates += [f"{home}/bin/compute-sanitizer" for home in homes if home]
-    candidates.append(place.sanitizer)
-    return next((pathlib.Path(each) for each in candidates if each and os.access(each, os.X_OK)), None)
+    candidates = [shutil.which("compute-sanitizer"), *(f"{home}/bin/compute-sanitizer" for home in homes if home)]
+    best, best_version = None, ()
+    for candidate in filter(None, [*candidates, place.sanitizer]):
+        said = re.search(r"Version (\d+(?:\.\d+)*)", programs.run([candidate, "--version"], place, 60).out)
+        version = tuple(map(int, said[1].split("."))) if said else ()
+        if version > best_version:  # of equals the host's
+            best, best_version = pathlib.Path(candidate), version
+    return best, ".".join(map(str, best_version)) or None
 
 
 def run_under(place, sanitizer, tool, program):

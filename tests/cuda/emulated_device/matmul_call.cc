@@ -3,12 +3,18 @@
 #include <cuda_bf16.h>
 #include <gtest/gtest.h>
 
-#include "support/emulated_device/cublaslt.h"
+#include "millrace/errors.h"
+
+#include "cuda/library/open_cublaslt.h"
 
 namespace millrace {
 namespace {
 
-const cuda::CublasLt& library() { return emulated::emulated_cublaslt(); }
+const cuda::CublasLt& library() {
+  const cuda::CublasLtOpening& opening = cuda::open_cublaslt();
+  if (opening.table == nullptr) throw DeviceError(opening.library.place);
+  return *opening.table;
+}
 
 void expect_success(cublasStatus_t status) {
   EXPECT_EQ(status, CUBLAS_STATUS_SUCCESS) << library().get_status_name(status);

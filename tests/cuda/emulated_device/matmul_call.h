@@ -1,5 +1,5 @@
-// One cublasLtMatmul call through the emulated library's table, for tests: its handles, and the same call in
-// plain double loops.
+// One cublasLtMatmul call through the library that open_cublaslt gives, for tests: its handles, and the same
+// call in plain double loops.
 #pragma once
 
 #include <cstddef>

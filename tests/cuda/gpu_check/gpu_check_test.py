@@ -263,6 +263,8 @@ def value(name):
     return next((each.split(name, 1)[1] for each in sys.argv if each.startswith(name)), None)
 if here.name == "gpu_step_bench":
     print((here.parent / "bench.json").read_text())
+elif here.name == "compute-sanitizer" and "--version" in sys.argv:
+    print("Version 2025.3.1.0 (build 1)")
 elif here.name == "compute-sanitizer":
     log = sys.argv[sys.argv.index("--log-file") + 1]
     tool = sys.argv[sys.argv.index("--tool") + 1]
@@ -304,7 +306,7 @@ class Check(unittest.TestCase):
         environment = {**os.environ, "NVIDIA_TF32_OVERRIDE": "1", "CUDA_HOME": "", "CUDA_PATH": ""}
         output = self.root / "results"
         with mock.patch.dict(os.environ, environment), contextlib.redirect_stdout(io.StringIO()) as said, \
-                mock.patch.object(tests, "sanitizer_of", lambda place: place.sanitizer):
+                mock.patch.object(tests.shutil, "which", lambda _: None):
             status = report.check(self.place, output, ["peers", *skip], sys.executable)
         self.said = said.getvalue()
         return status, json.loads((output / "nvidia-h100-80gb-hbm3.json").read_text())
@@ -315,6 +317,7 @@ class Check(unittest.TestCase):
         self.assertEqual(len(written["tests"]), 1 + len(tests.TOOLS))
         self.assertEqual(written["agreement"]["status"], "passed")
         self.assertEqual(written["benchmark"]["rows"], [row()])
+        self.assertEqual(written["sanitizer"], "2025.3.1.0")
         self.assertEqual(written["environment"]["NVIDIA_TF32_OVERRIDE"], {"was": "1", "is": None})
         self.assertEqual(written["millrace"]["commit"], "abc")
         self.assertTrue((self.root / "results/nvidia-h100-80gb-hbm3.svg").exists())
@@ -334,6 +337,20 @@ class Check(unittest.TestCase):
         self.assertEqual({record["tool"] for record in written["tests"] if record["status"] == "refused"},
                          {"racecheck"})
         self.assertIn("under racecheck: refused: Error: Target application terminated", self.said)
+
+    def test_is_incomplete_without_a_compute_sanitizer_and_says_where_to_get_one(self):
+        (self.root / "compute-sanitizer").unlink()
+        status, written = self.check()
+        self.assertEqual((status, written["sanitizer"]), (3, None))
+        self.assertIn("a CUDA toolkit brings it", self.said)
+
+    def test_takes_the_newest_compute_sanitizer_and_of_equals_the_hosts(self):
+        for version, taken in (("2024.1.0", self.root / "compute-sanitizer"), ("2025.3.1.0", self.root / "own"),
+                               ("2025.10.0", self.root / "own")):
+            (self.root / "own").write_text(f"#!/bin/sh\necho Version {version}\n")
+            (self.root / "own").chmod(0o755)
+            with mock.patch.object(tests.shutil, "which", lambda _: str(self.root / "own")):
+                self.assertEqual(tests.sanitizer_of(self.place)[0], taken, version)
 
     def test_is_incomplete_with_parts_left_out(self):
         for part in ("sanitizer", "benchmark"):
