@@ -2,22 +2,30 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdint>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <initializer_list>
+#include <functional>
+#include <optional>
 #include <ranges>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "app/job_options.h"
+#include "app/log_output.h"
+#include "app/stop_signals.h"
 #include "bench/bench_report.h"
 #include "bench/decode_stage.h"
+#include "bench/ingest_stage.h"
 #include "bench/overlap_stage.h"
 #include "bench/step_stage.h"
 #include "config/nearest_name.h"
 #include "config/option_table.h"
+#include "report/progress.h"
 
 namespace millrace {
 
@@ -28,8 +36,23 @@ using Kind = OptionError::Kind;
 // Those of `train`.
 constexpr std::uint32_t kBatch = 32;
 constexpr std::uint32_t kWindowRows = 4096;
+constexpr std::chrono::milliseconds kStopDeadline{9'000};
 // Some tens of milliseconds a round.
 constexpr std::int64_t kRowsToDecode = 1'000'000;
+
+// Whom a stage tells how far it is, and who may stop it.
+struct Surroundings {
+  std::function<void(const std::string&)> note;
+  std::stop_token stop;
+};
+
+struct Stage {
+  std::string_view name;
+  BenchReport (*run)(const OptionValues&, const Surroundings&);
+  // Needs --brokers and --topic, and leaves them in good order when it is interrupted.
+  bool talks_to_brokers;
+  std::vector<std::string_view> options;  // that it takes besides those of every stage
+};
 
 // What an option was given, or what suits the stage.
 std::int64_t given_or(const OptionValues& options, std::string_view name, std::int64_t otherwise) {
@@ -48,7 +71,7 @@ TrainingSettings training_settings(const OptionValues& options) {
 
 unsigned rounds(const OptionValues& options) { return static_cast<unsigned>(options.integer("rounds")); }
 
-BenchReport run_step(const OptionValues& options) {
+BenchReport run_step(const OptionValues& options, const Surroundings& /*around*/) {
   StepBench bench{.shape = network_shape(options),
                   .training = {.math = math_mode(options)},
                   .batches = {32, 256, 1024, 8192},
@@ -64,30 +87,46 @@ BenchReport run_step(const OptionValues& options) {
   return bench_step(bench);
 }
 
-BenchReport run_decode(const OptionValues& options) {
+BenchReport run_decode(const OptionValues& options, const Surroundings& /*around*/) {
   return bench_decode({.features = network_shape(options).features(),
                        .rows = static_cast<std::uint64_t>(given_or(options, "rows", kRowsToDecode)),
                        .rounds = rounds(options)});
 }
 
-BenchReport run_overlap(const OptionValues& options) {
+SourceSettings source_settings(const OptionValues& options) {
+  return {.client = client_settings(options),
+          .topics = {options.text("topic")},
+          .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+}
+
+BenchReport run_ingest(const OptionValues& options, const Surroundings& around) {
+  const CsvSettings rows = decoder_settings(options);
+  IngestBench bench{.source = source_settings(options),
+                    .window_rows = count_of(options, "window-rows", kWindowRows),
+                    .decode_threads = decode_threads(options),
+                    .rounds = rounds(options)};
+  if (rows.label.from == LabelRule::From::header) bench.source.label_header = rows.label.name;
+  return bench_ingest(bench, CsvDecoder(rows), around.note, around.stop);
+}
+
+BenchReport run_overlap(const OptionValues& options, const Surroundings& /*around*/) {
   return overlap_report(measure_overlap(
       network_shape(options), training_settings(options), count_of(options, "window-rows", kWindowRows),
       static_cast<std::uint32_t>(options.integer("windows")), cuda_settings(options)));
 }
 
-struct Stage {
-  std::string_view name;
-  BenchReport (*run)(const OptionValues&);
-  std::vector<std::string_view> options;  // that it takes besides those of every stage
-};
-
 const std::vector<Stage>& stages() {
   static const std::vector<Stage> kStages = {
-      {"step", run_step, {"features", "layers", "batch", "engine-threads", "math", "rounds"}},
-      {"decode", run_decode, {"features", "rows", "rounds"}},
+      {"step", run_step, false, {"features", "layers", "batch", "engine-threads", "math", "rounds"}},
+      {"decode", run_decode, false, {"features", "rows", "rounds"}},
+      {"ingest",
+       run_ingest,
+       true,
+       {"brokers", "topic", "kafka-timeout-ms", "features", "columns", "label", "format", "max-record-bytes",
+        "window-rows", "memory-bytes", "threads", "rounds"}},
       {"overlap",
        run_overlap,
+       false,
        {"features", "layers", "batch", "epochs", "window-rows", "windows", "math", "device", "tune"}},
   };
   return kStages;
@@ -122,7 +161,7 @@ const Stage& stage_of(const OptionValues& options) {
 // An option that would change nothing is a mistake where it stands on the command line; the environment and
 // the file may hold those of other stages.
 void check_options(const OptionValues& options, const Stage& stage) {
-  constexpr std::array<std::string_view, 3> kOfEveryStage = {"overlap", "json", "config"};
+  constexpr std::array<std::string_view, 4> kOfEveryStage = {"overlap", "json", "quiet", "config"};
   for (const Option& option : option_table()) {
     if (!option.commands.contains(Command::bench) || option.type == OptionType::property) continue;
     const bool taken = std::ranges::find(kOfEveryStage, option.name) != kOfEveryStage.end() ||
@@ -132,6 +171,13 @@ void check_options(const OptionValues& options, const Stage& stage) {
                         fmt::format("`millrace bench {}` has no use for it", stage.name));
     }
   }
+  if (!stage.talks_to_brokers) return;
+  for (const char* const name : {"brokers", "topic"}) {
+    if (options.text(name).empty()) {
+      throw OptionError(Kind::missing, fmt::format("--{}", name), "",
+                        fmt::format("`millrace bench {}` needs it", stage.name));
+    }
+  }
 }
 
 }  // namespace
@@ -139,7 +185,19 @@ void check_options(const OptionValues& options, const Stage& stage) {
 ExitCode run_bench(const OptionValues& options) {
   const Stage& stage = stage_of(options);
   check_options(options, stage);
-  const BenchReport report = stage.run(options);
+  std::optional<StopSignals> signals;
+  if (stage.talks_to_brokers) signals.emplace(kStopDeadline);
+  const std::stop_token stop = signals ? signals->token() : std::stop_token{};
+  Progress progress(options.flag("quiet"));
+  const LogAboveProgress log(progress);
+  const auto note = [&](const std::string& line) {
+    if (!options.flag("quiet")) progress.note(line);
+  };
+  const BenchReport report = stage.run(options, {.note = note, .stop = stop});
+  if (stop.stop_requested()) {
+    progress.note("Stopped before there were figures.");
+    return ExitCode::done;
+  }
   const BenchMachine machine = this_machine();
   fmt::print("{}\n", options.flag("json") ? json_of(report, machine) : text_of(report, machine));
   return ExitCode::done;

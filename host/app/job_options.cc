@@ -35,11 +35,6 @@ Features features_of(const OptionValues& options) {
   return features;
 }
 
-unsigned decode_threads(const OptionValues& options) {
-  const auto asked = static_cast<unsigned>(options.integer("threads"));
-  return asked > 0 ? asked : decode_threads_of_this_machine();
-}
-
 ErrorsTolerance errors_tolerance(const OptionValues& options) {
   return options.text("errors-tolerance") == "all" ? ErrorsTolerance::all : ErrorsTolerance::none;
 }
@@ -77,6 +72,20 @@ CudaSettings cuda_settings(const OptionValues& options) {
   return {.device = static_cast<int>(options.integer("device")), .tune = options.flag("tune"), .choices = {}};
 }
 
+unsigned decode_threads(const OptionValues& options) {
+  const auto asked = static_cast<unsigned>(options.integer("threads"));
+  return asked > 0 ? asked : decode_threads_of_this_machine();
+}
+
+CsvSettings decoder_settings(const OptionValues& options) {
+  const Features features = features_of(options);
+  return {.features = features.count,
+          .feature_names = features.names,
+          .columns = options.list("columns"),
+          .label = parse_label_rule(options.text("label")),
+          .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes"))};
+}
+
 ClientSettings client_settings(const OptionValues& options) {
   return {.brokers = options.text("brokers"),
           .properties = options.client_properties(),
@@ -84,17 +93,11 @@ ClientSettings client_settings(const OptionValues& options) {
 }
 
 TrainJob train_job(const OptionValues& options) {
-  const Features features = features_of(options);
-  const LabelRule label = parse_label_rule(options.text("label"));
   TrainJob job;
-  job.source = source_settings(options, label);
+  job.decoder = decoder_settings(options);
+  job.source = source_settings(options, job.decoder.label);
   job.source.group = options.text("group");
   job.source.rewind = options.flag("rewind");
-  job.decoder = {.features = features.count,
-                 .feature_names = features.names,
-                 .columns = options.list("columns"),
-                 .label = label,
-                 .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes"))};
   job.label = options.text("label");
   job.shape = network_shape(options);
   job.training = {.epochs = static_cast<std::uint32_t>(options.integer("epochs")),

@@ -16,13 +16,15 @@
 namespace millrace {
 
 [[nodiscard]] ClientSettings client_settings(const OptionValues& options);
-[[nodiscard]] NetworkShape network_shape(const OptionValues& options);  // --features, --layers
+[[nodiscard]] NetworkShape network_shape(const OptionValues& options);    // --features, --layers
+[[nodiscard]] CsvSettings decoder_settings(const OptionValues& options);  // --features, --columns, --label
 [[nodiscard]] MathMode math_mode(const OptionValues& options);
 [[nodiscard]] CudaSettings cuda_settings(const OptionValues& options);  // --device, --tune
 [[nodiscard]] TrainJob train_job(const OptionValues& options);
 // Features, columns and label come from the state where the command line names none.
 [[nodiscard]] EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& state);
 
+[[nodiscard]] unsigned decode_threads(const OptionValues& options);  // --threads
 // What `--threads 0` means: one decoder keeps up with about two engine threads.
 [[nodiscard]] unsigned decode_threads_of_this_machine();
 

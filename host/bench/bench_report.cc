@@ -70,6 +70,7 @@ std::string text_of(const BenchReport& report, const BenchMachine& machine) {
       const std::string gap(widths[column] - row[column].size(), ' ');
       text += column == 0 ? "  " + row[column] + gap : "  " + gap + row[column];
     }
+    text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
   }
   for (const std::string& note : report.notes) text += '\n' + note;

@@ -14,8 +14,10 @@ using enum OptionGroup;
 using enum OptionType;
 
 constexpr auto kBrokerCommands = only(produce, train, evaluate, inspect);
+constexpr auto kKafkaCommands = only(produce, train, evaluate, inspect, bench);
 constexpr auto kReporters = only(produce, train, evaluate, inspect, bench, doctor);
 constexpr auto kConsumers = only(train, evaluate);
+constexpr auto kReaders = only(train, evaluate, bench);
 constexpr CommandSet kNone{};
 
 constexpr OptionRange kAny{};
@@ -31,11 +33,12 @@ constexpr OptionRange inside(double low, double high) {
 
 constexpr std::array kOptions = {
     // Kafka
-    Option{"brokers", text, "HOST:PORT[,...]", kafka, kBrokerCommands, kBrokerCommands, "", kAny,
+    Option{"brokers", text, "HOST:PORT[,...]", kafka, kKafkaCommands, kBrokerCommands, "", kAny,
            "Brokers to ask for the rest of the cluster"},
     Option{"topic", text, "T", kafka, only(produce, inspect), only(produce, inspect), "", kAny, "The topic"},
     Option{"topic", list, "T[,T...]", kafka, kConsumers, kConsumers, "", kAny,
            "Topics to read, all partitions of each"},
+    Option{"topic", text, "T", kafka, only(bench), kNone, "", kAny, "The topic to read"},
     Option{"partitions", integer, "N", kafka, only(produce), kNone, "", between(1, 100'000),
            "Create the topic with this many partitions if it is missing"},
     Option{"partitioner", choice,
@@ -57,9 +60,9 @@ constexpr std::array kOptions = {
            "When to stop: never, end (all that was in the topics at the start), idle:MS or records:N"},
     Option{"stop", text, "WHEN", kafka, only(evaluate), kNone, "end", kAny,
            "When to stop: never, end (all that was in the topics at the start), idle:MS or records:N"},
-    Option{"kafka-timeout-ms", milliseconds, "MS", kafka, kBrokerCommands, kNone, "30000", kUpToADay,
+    Option{"kafka-timeout-ms", milliseconds, "MS", kafka, kKafkaCommands, kNone, "30000", kUpToADay,
            "How long to wait for a broker that does not answer at the start"},
-    Option{"X", property, "KEY=VALUE", kafka, kBrokerCommands, kNone, "", kAny,
+    Option{"X", property, "KEY=VALUE", kafka, kKafkaCommands, kNone, "", kAny,
            "Any property of librdkafka, such as security.protocol=SASL_SSL; may be repeated"},
 
     // Rows
@@ -67,7 +70,7 @@ constexpr std::array kOptions = {
            "CSV rows after a header line; - is standard input"},
     Option{"columns", list, "A,B,...", rows, only(produce), kNone, "", kAny,
            "Features to send, in this order; without it, every column but the label's"},
-    Option{"columns", list, "A,B,...", rows, only(train), kNone, "", kAny,
+    Option{"columns", list, "A,B,...", rows, only(train, bench), kNone, "", kAny,
            "Names of the fields of a value, in their order; without it, fields are numbered from 1"},
     Option{"columns", list, "A,B,...", rows, only(evaluate), kNone, "", kAny,
            "Names of the fields of a value, in their order; without it, as in training"},
@@ -76,7 +79,7 @@ constexpr std::array kOptions = {
     Option{"features", list, "N|A,B,...", rows, only(bench), kNone, "9", kAny, "How many features a row has"},
     Option{"label", text, "COLUMN", rows, only(produce), kNone, "", kAny, "The column that holds the label"},
     Option{
-        "label", text, "key|value:NAME|header:NAME", rows, only(train), kNone, "key", kAny,
+        "label", text, "key|value:NAME|header:NAME", rows, only(train, bench), kNone, "key", kAny,
         "Where a record holds its label, a number from 0 to 1: its key, a field of its value, or a header"},
     Option{"label", text, "key|value:NAME|header:NAME", rows, only(evaluate), kNone, "", kAny,
            "Where a record holds its label; without it, where it was in training"},
@@ -84,7 +87,7 @@ constexpr std::array kOptions = {
            "Send the label as the record's key, or as the last column of its value"},
     Option{"label-map", list, "FROM=TO,...", rows, only(produce), kNone, "", kAny,
            "Labels to replace, such as 2=0,4=1; any other label is then an error"},
-    Option{"format", choice, "csv", rows, kConsumers, kNone, "csv", kAny, "What the values of records are"},
+    Option{"format", choice, "csv", rows, kReaders, kNone, "csv", kAny, "What the values of records are"},
     Option{"part", choice, "train|test", rows, only(produce), kNone, "", kAny,
            "Shuffle the rows, split them in two, and send this part, in shuffled order; needs --test-share"},
     Option{"test-share", number, "SHARE", rows, only(produce), kNone, "", inside(0, 1),
@@ -97,7 +100,7 @@ constexpr std::array kOptions = {
            "Send at most this many rows per second"},
     Option{"errors-tolerance", choice, "none|all", rows, kConsumers, kNone, "none", kAny,
            "Which bad records may be there: none, or all, each counted and skipped"},
-    Option{"max-record-bytes", bytes, "N", rows, kConsumers, kNone, "1MiB", between(1, 1e9),
+    Option{"max-record-bytes", bytes, "N", rows, kReaders, kNone, "1MiB", between(1, 1e9),
            "Larger records are bad records"},
 
     // Windows
@@ -109,9 +112,9 @@ constexpr std::array kOptions = {
            "Windows to measure"},
     Option{"window-ms", milliseconds, "MS", windows, only(train), kNone, "1000", kUpToADay,
            "Time that closes a window, even a short one"},
-    Option{"memory-bytes", bytes, "N", windows, kConsumers, kNone, "256MiB", at_least(8'388'608),
+    Option{"memory-bytes", bytes, "N", windows, kReaders, kNone, "256MiB", at_least(8'388'608),
            "Memory for all records and rows on their way, client queues included"},
-    Option{"threads", integer, "N", windows, kConsumers, kNone, "0", between(0, 1024),
+    Option{"threads", integer, "N", windows, kReaders, kNone, "0", between(0, 1024),
            "Threads that decode; 0: as many as the machine suggests"},
 
     // Training
@@ -169,9 +172,9 @@ constexpr std::array kOptions = {
            "machine; port 0 takes a free one and says which"},
     Option{"json", flag, "", output, kReporters, kNone, "", kAny,
            "Print the result as one JSON object on standard output"},
-    Option{"quiet", flag, "", output, only(produce, train, evaluate, demo), kNone, "", kAny,
+    Option{"quiet", flag, "", output, only(produce, train, evaluate, bench, demo), kNone, "", kAny,
            "No progress on standard error"},
-    Option{"config", text, "FILE", output, kBrokerCommands, kNone, "", kAny,
+    Option{"config", text, "FILE", output, kKafkaCommands, kNone, "", kAny,
            "Read options from a TOML file as well"},
 };
 
@@ -192,7 +195,7 @@ constexpr std::array kCommands = {
     CommandDescription{
         bench, "bench",
         "Measures a stage of the program on this machine, beside the bound that it runs against: step "
-        "(of the CPU engine), decode, overlap (of copies to the GPU with computing)",
+        "(of the CPU engine), decode, ingest (of a topic), overlap (of copies to the GPU with computing)",
         "STAGE", "millrace bench step --batch 32", false},
     CommandDescription{demo, "demo", "Shows it all within a minute, with a broker of its own", "",
                        "millrace demo --report millrace-demo.html", false},

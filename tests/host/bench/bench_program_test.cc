@@ -8,6 +8,8 @@
 
 #include "millrace/cuda_engine.h"
 
+#include "kafka/embedded_broker.h"
+#include "kafka/producer.h"
 #include "support/process.h"
 
 namespace millrace {
@@ -69,6 +71,52 @@ TEST(BenchProgram, PutsDecodingBesideABareLoop) {
   EXPECT_EQ(report.at("stage"), "decode");
   ASSERT_EQ(report.at("results").size(), 2U);
   for (const nlohmann::json& result : report.at("results")) expect_share(result, "rows_per_s");
+}
+
+class BenchOfATopic : public ::testing::Test {
+ protected:
+  void fill(std::uint64_t rows) {
+    TopicProducer producer({.brokers = broker_.brokers()}, "rows", "murmur2_random");
+    for (std::uint64_t row = 0; row < rows; ++row) {
+      producer.send_to(static_cast<std::int32_t>(row % 2), "1", std::to_string(row) + ",2,3");
+    }
+    producer.flush();
+  }
+
+  std::vector<std::string> ingest(std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"ingest", "--brokers", broker_.brokers(), "--topic", "rows", "--label", "key"});
+    return more;
+  }
+
+  const EmbeddedBroker broker_{{{"rows", 2}}};
+};
+
+TEST_F(BenchOfATopic, PutsReadingBesideABareDrain) {
+  fill(1000);
+  const nlohmann::json report = json_of(ingest({"--features", "3", "--rounds", "2", "--window-rows", "64"}));
+  EXPECT_EQ(report.at("stage"), "ingest");
+  EXPECT_EQ(report.at("rows"), 1000);
+  EXPECT_EQ(report.at("records"), 1000);
+  EXPECT_EQ(report.at("bad_records"), 0);
+  EXPECT_GT(report.at("rows_per_s"), 0.0);
+  expect_share(report, "records_per_s");
+}
+
+TEST_F(BenchOfATopic, CountsRecordsThatGiveNoRow) {
+  fill(10);
+  const support::ProcessResult result = bench(ingest({"--features", "4", "--rounds", "1"}));
+  EXPECT_EQ(result.exit_code, 0) << result.describe();
+  EXPECT_THAT(result.out, HasSubstr("10 bad records gave no row"));
+}
+
+TEST_F(BenchOfATopic, RefusesATopicWithoutRecords) {
+  expect_failure(bench(ingest({})), 2, "it holds no records to read");
+}
+
+TEST(BenchProgram, AsksForWhatAStageNeeds) {
+  expect_failure(bench({"ingest", "--topic", "t"}), 2, "--brokers");
+  expect_failure(bench({"ingest", "--brokers", "b"}), 2, "--topic");
 }
 
 TEST(BenchProgram, PrintsATableForPeople) {

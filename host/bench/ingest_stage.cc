@@ -1,0 +1,128 @@
+#include "bench/ingest_stage.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <fmt/format.h>
+#include <new>
+#include <numeric>
+#include <vector>
+
+#include "millrace/errors.h"
+
+#include "bench/bare_drain.h"
+#include "bench/rounds.h"
+#include "train/reading.h"
+#include "window/assembler.h"
+
+namespace millrace {
+namespace {
+
+using namespace std::chrono_literals;
+
+// One being filled, one full, one being looked at, and one to spare: as `train` has them.
+constexpr std::size_t kSlots = 4;
+// Nothing is waited for: the records are in the log already.
+constexpr auto kWindowLimit = 1h;
+
+struct Read {
+  std::uint64_t records = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t bad_records = 0;
+  double seconds = 0;
+};
+
+HostBuffer allocate(std::size_t bytes) {
+  constexpr std::align_val_t kAlignment{64};
+  auto* const memory = static_cast<std::byte*>(::operator new(bytes, kAlignment));
+  return {memory, {[](void* held, std::size_t) { ::operator delete(held, kAlignment); }, bytes}};
+}
+
+Read read_all(const IngestBench& bench, const Decoder& decoder, const std::stop_token& stop) {
+  SourceSettings reading = bench.source;
+  const std::size_t slot_bytes = kSlots * WindowSlot::bytes_needed(bench.window_rows, decoder.features());
+  reading.memory_bytes -= std::min(slot_bytes, reading.memory_bytes / 2);
+  KafkaSource source(reading);
+  AssemblerSettings settings = reading_from(source, {.when = StopRule::When::end});
+  settings.window_rows = bench.window_rows;
+  settings.window_limit = kWindowLimit;
+  settings.decode_threads = bench.decode_threads;
+  settings.slots = kSlots;
+
+  Read read;
+  const Stopwatch watch;
+  source.start();
+  Assembler assembler(source, decoder, settings, allocate);
+  const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
+  while (WindowSlot* const slot = assembler.take()) {
+    read.records += slot->records;
+    read.rows += slot->rows;
+    read.bad_records += std::accumulate(slot->bad_records.begin(), slot->bad_records.end(), std::uint64_t{0});
+    assembler.give_back(slot);
+  }
+  read.seconds = watch.seconds();
+  return read;
+}
+
+}  // namespace
+
+BenchReport bench_ingest(const IngestBench& bench, const Decoder& decoder,
+                         const std::function<void(const std::string&)>& note, const std::stop_token& stop) {
+  const std::string& topic = bench.source.topics.front();
+  std::vector<double> reading;
+  std::vector<double> draining;
+  std::vector<double> shares;
+  Read read;
+  Drained drained;
+  for (unsigned round = 0; round < bench.rounds; ++round) {
+    drained = drain_bare(bench.source.client, topic);
+    if (drained.messages == 0) {
+      throw OptionError(OptionError::Kind::invalid, "--topic", topic, "it holds no records to read");
+    }
+    if (stop.stop_requested()) break;
+    const Read attempt = read_all(bench, decoder, stop);
+    if (stop.stop_requested()) break;
+    read = attempt;
+    draining.push_back(drained.seconds);
+    reading.push_back(read.seconds);
+    shares.push_back(drained.seconds / read.seconds);
+    note(fmt::format("Round {} of {}: read and decoded in {:.2f} s, drained in {:.2f} s.", round + 1,
+                     bench.rounds, read.seconds, drained.seconds));
+  }
+
+  const double rows_per_s = static_cast<double>(read.rows) / median(reading);
+  const double records_per_s = static_cast<double>(read.records) / median(reading);
+  const double bound_records_per_s = static_cast<double>(drained.messages) / median(draining);
+  const double bytes_per_record = static_cast<double>(drained.bytes) / static_cast<double>(drained.messages);
+  const double share = median(shares);
+  BenchReport report{.stage = "ingest",
+                     .subject = fmt::format("{} records of topic {}", read.records, topic)};
+  report.table = {
+      {"", "rows/s", "records/s", "MB/s", "share of the drain"},
+      {"read and decoded", fmt::format("{:.0f}", rows_per_s), fmt::format("{:.0f}", records_per_s),
+       fmt::format("{:.1f}", records_per_s * bytes_per_record / 1e6), fmt::format("{:.1f} %", 100 * share)},
+      {"bare drain", "", fmt::format("{:.0f}", bound_records_per_s),
+       fmt::format("{:.1f}", bound_records_per_s * bytes_per_record / 1e6), ""}};
+  report.figures = {{"topic", topic},
+                    {"rows", read.rows},
+                    {"records", read.records},
+                    {"bad_records", read.bad_records},
+                    {"rounds", bench.rounds},
+                    {"seconds", finite_or_null(median(reading))},
+                    {"rows_per_s", finite_or_null(rows_per_s)},
+                    {"records_per_s", finite_or_null(records_per_s)},
+                    {"bytes_per_s", finite_or_null(records_per_s * bytes_per_record)},
+                    {"bound_records_per_s", finite_or_null(bound_records_per_s)},
+                    {"share", finite_or_null(share)}};
+  report.notes = {
+      fmt::format("The bound is a drain of the topic by librdkafka alone, with one consumer instance, in "
+                  "turns with the reading;\nmedians of {}, the share that of the pairs.",
+                  reading.size())};
+  if (read.bad_records > 0) {
+    report.notes.push_back(fmt::format(
+        "{} bad records gave no row: are --features and --label those of the topic?", read.bad_records));
+  }
+  return report;
+}
+
+}  // namespace millrace
