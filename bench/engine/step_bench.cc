@@ -36,7 +36,7 @@ void train_step(benchmark::State& state) {
   settings.epochs = 1;
   const std::uint32_t rows = std::max(batch * 4, 4096U);
   const std::unique_ptr<Engine> engine = make_cpu_engine(shape, settings, rows, threads);
-  const SampleWindow window(rows, shape.features());
+  const SampleWindow window(*engine, rows, shape.features());
 
   const double steps = rows / batch;
   double best = 1e9;

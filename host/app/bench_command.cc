@@ -17,10 +17,13 @@
 
 #include "app/job_options.h"
 #include "app/log_output.h"
+#include "app/scratch_folder.h"
 #include "app/stop_signals.h"
 #include "bench/bench_report.h"
 #include "bench/decode_stage.h"
+#include "bench/end_to_end_stage.h"
 #include "bench/ingest_stage.h"
+#include "bench/latency_stage.h"
 #include "bench/overlap_stage.h"
 #include "bench/step_stage.h"
 #include "config/nearest_name.h"
@@ -39,6 +42,9 @@ constexpr std::uint32_t kWindowRows = 4096;
 constexpr std::chrono::milliseconds kStopDeadline{9'000};
 // Some tens of milliseconds a round.
 constexpr std::int64_t kRowsToDecode = 1'000'000;
+// Some seconds.
+constexpr std::int64_t kRowsToTrain = 500'000;
+constexpr std::int64_t kRowsToAwait = 10'000;
 
 // Whom a stage tells how far it is, and who may stop it.
 struct Surroundings {
@@ -109,6 +115,42 @@ BenchReport run_ingest(const OptionValues& options, const Surroundings& around) 
   return bench_ingest(bench, CsvDecoder(rows), around.note, around.stop);
 }
 
+// A run of `train` on a topic of the stage's own.
+TrainJob stage_job(const OptionValues& options, std::uint32_t window_rows) {
+  TrainJob job;
+  job.source = source_settings(options);
+  job.shape = network_shape(options);
+  job.decoder = {.features = job.shape.features()};
+  job.label = "key";
+  job.training = training_settings(options);
+  job.engine = options.text("engine");
+  job.engine_threads = static_cast<int>(given_or(options, "engine-threads", 1));
+  job.cuda = cuda_settings(options);
+  job.decode_threads = decode_threads(options);
+  job.window_rows = count_of(options, "window-rows", window_rows);
+  job.window_limit = options.duration("window-ms");
+  return job;
+}
+
+BenchReport run_end_to_end(const OptionValues& options, const Surroundings& around) {
+  const ScratchFolder scratch("millrace-bench");
+  return bench_end_to_end({.job = stage_job(options, kWindowRows),
+                           .rows = static_cast<std::uint64_t>(given_or(options, "rows", kRowsToTrain)),
+                           .partitions = static_cast<int>(options.integer("partitions")),
+                           .rounds = rounds(options),
+                           .scratch = scratch.path()},
+                          around.note, around.stop);
+}
+
+BenchReport run_latency(const OptionValues& options, const Surroundings& around) {
+  const ScratchFolder scratch("millrace-bench");
+  return bench_latency({.job = stage_job(options, kBatch),
+                        .rows = static_cast<std::uint64_t>(given_or(options, "rows", kRowsToAwait)),
+                        .rows_per_s = options.number("rate"),
+                        .scratch = scratch.path()},
+                       around.stop);
+}
+
 BenchReport run_overlap(const OptionValues& options, const Surroundings& /*around*/) {
   return overlap_report(measure_overlap(
       network_shape(options), training_settings(options), count_of(options, "window-rows", kWindowRows),
@@ -124,6 +166,18 @@ const std::vector<Stage>& stages() {
        true,
        {"brokers", "topic", "kafka-timeout-ms", "features", "columns", "label", "format", "max-record-bytes",
         "window-rows", "memory-bytes", "threads", "rounds"}},
+      {"end-to-end",
+       run_end_to_end,
+       true,
+       {"brokers", "topic", "partitions", "kafka-timeout-ms", "features", "layers", "batch", "epochs",
+        "engine", "engine-threads", "math", "device", "tune", "window-rows", "window-ms", "memory-bytes",
+        "threads", "rows", "rounds"}},
+      {"latency",
+       run_latency,
+       true,
+       {"brokers", "topic", "kafka-timeout-ms", "features", "layers", "batch", "epochs", "engine",
+        "engine-threads", "math", "device", "tune", "window-rows", "window-ms", "memory-bytes", "threads",
+        "rows", "rate"}},
       {"overlap",
        run_overlap,
        false,

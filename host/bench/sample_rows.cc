@@ -4,6 +4,7 @@
 #include <charconv>
 #include <numeric>
 #include <random>
+#include <span>
 
 namespace millrace {
 namespace {
@@ -37,22 +38,22 @@ SampleRecords::SampleRecords(std::size_t rows, std::uint32_t features, SampleVal
   }
 }
 
-SampleWindow::SampleWindow(std::uint32_t rows, std::uint32_t features)
-    : features_(features), values_(std::size_t{rows} * features), labels_(rows), index_(rows) {
+SampleWindow::SampleWindow(Engine& engine, std::uint32_t rows, std::uint32_t features) {
+  const std::size_t values = std::size_t{rows} * features;
+  memory_ = engine.allocate_host((values + rows) * sizeof(float) + rows * sizeof(std::uint32_t));
+  const std::span<float> numbers(reinterpret_cast<float*>(memory_.get()), values);
+  const std::span<float> labels(numbers.data() + values, rows);
+  const std::span<std::uint32_t> index(reinterpret_cast<std::uint32_t*>(labels.data() + rows), rows);
   std::minstd_rand random(1);
-  for (float& value : values_) value = static_cast<float>(random() % 10 + 1);
-  for (float& label : labels_) label = static_cast<float>(random() % 2);
-  std::iota(index_.begin(), index_.end(), 0U);
-}
-
-WindowView SampleWindow::view() const {
-  const auto rows = static_cast<std::uint32_t>(labels_.size());
-  return {.rows = rows,
-          .slot_rows = rows,
-          .features = features_,
-          .values = values_.data(),
-          .labels = labels_.data(),
-          .row_index = index_.data()};
+  for (float& number : numbers) number = static_cast<float>(random() % 10 + 1);
+  for (float& label : labels) label = static_cast<float>(random() % 2);
+  std::iota(index.begin(), index.end(), 0U);
+  view_ = {.rows = rows,
+           .slot_rows = rows,
+           .features = features,
+           .values = numbers.data(),
+           .labels = labels.data(),
+           .row_index = index.data()};
 }
 
 }  // namespace millrace

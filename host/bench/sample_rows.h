@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "millrace/engine.h"
 #include "millrace/record.h"
 #include "millrace/window.h"
 
@@ -33,18 +34,16 @@ class SampleRecords {
   std::size_t bytes_ = 0;
 };
 
-// A window of rows in ordinary memory, in order, as an engine on the CPU takes them.
+// A window of rows in order, in memory that the engine can stage from. The engine outlives it.
 class SampleWindow {
  public:
-  SampleWindow(std::uint32_t rows, std::uint32_t features);
+  SampleWindow(Engine& engine, std::uint32_t rows, std::uint32_t features);
 
-  [[nodiscard]] WindowView view() const;
+  [[nodiscard]] const WindowView& view() const { return view_; }
 
  private:
-  std::uint32_t features_;
-  std::vector<float> values_;
-  std::vector<float> labels_;
-  std::vector<std::uint32_t> index_;
+  HostBuffer memory_;
+  WindowView view_;
 };
 
 }  // namespace millrace

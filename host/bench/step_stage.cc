@@ -25,7 +25,7 @@ double fastest_step(const StepBench& bench, std::uint32_t batch, int threads, Pr
   request.training.epochs = 1;
   request.max_window_rows = std::max(kLeastSteps * batch, kLeastRows / batch * batch);
   const std::unique_ptr<Engine> engine = make_engine(request);
-  const SampleWindow window(request.max_window_rows, bench.shape.features());
+  const SampleWindow window(*engine, request.max_window_rows, bench.shape.features());
   const double steps = request.max_window_rows / batch;
   double best = seconds_to_train(*engine, window.view()) / steps;
   for (unsigned round = 0; round < bench.rounds; ++round) {

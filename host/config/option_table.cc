@@ -38,9 +38,12 @@ constexpr std::array kOptions = {
     Option{"topic", text, "T", kafka, only(produce, inspect), only(produce, inspect), "", kAny, "The topic"},
     Option{"topic", list, "T[,T...]", kafka, kConsumers, kConsumers, "", kAny,
            "Topics to read, all partitions of each"},
-    Option{"topic", text, "T", kafka, only(bench), kNone, "", kAny, "The topic to read"},
+    Option{"topic", text, "T", kafka, only(bench), kNone, "", kAny,
+           "The topic: ingest reads it; end-to-end and latency make one of this name and delete it"},
     Option{"partitions", integer, "N", kafka, only(produce), kNone, "", between(1, 100'000),
            "Create the topic with this many partitions if it is missing"},
+    Option{"partitions", integer, "N", kafka, only(bench), kNone, "4", between(1, 100'000),
+           "Partitions of the topic that end-to-end makes"},
     Option{"partitioner", choice,
            "consistent|random|consistent_random|murmur2|murmur2_random|fnv1a|fnv1a_random", kafka,
            only(produce), kNone, "murmur2_random", kAny,
@@ -98,6 +101,8 @@ constexpr std::array kOptions = {
            "Send all rows this many times"},
     Option{"rate", number, "N", rows, only(produce), kNone, "", above_up_to(0, 1e9),
            "Send at most this many rows per second"},
+    Option{"rate", number, "N", rows, only(bench), kNone, "1000", above_up_to(0, 1e9),
+           "Rows per second that latency sends"},
     Option{"errors-tolerance", choice, "none|all", rows, kConsumers, kNone, "none", kAny,
            "Which bad records may be there: none, or all, each counted and skipped"},
     Option{"max-record-bytes", bytes, "N", rows, kReaders, kNone, "1MiB", between(1, 1e9),
@@ -107,10 +112,10 @@ constexpr std::array kOptions = {
     Option{"window-rows", integer, "N", windows, only(train), kNone, "4096", between(1, 16'777'216),
            "Rows that close a window"},
     Option{"window-rows", integer, "N", windows, only(bench), kNone, "", between(1, 16'777'216),
-           "Rows that close a window; without it 4096"},
+           "Rows that close a window; without it 4096, and in the stage latency 32"},
     Option{"windows", integer, "N", windows, only(bench), kNone, "20", between(2, 100'000),
            "Windows to measure"},
-    Option{"window-ms", milliseconds, "MS", windows, only(train), kNone, "1000", kUpToADay,
+    Option{"window-ms", milliseconds, "MS", windows, only(train, bench), kNone, "1000", kUpToADay,
            "Time that closes a window, even a short one"},
     Option{"memory-bytes", bytes, "N", windows, kReaders, kNone, "256MiB", at_least(8'388'608),
            "Memory for all records and rows on their way, client queues included"},
@@ -118,7 +123,7 @@ constexpr std::array kOptions = {
            "Threads that decode; 0: as many as the machine suggests"},
 
     // Training
-    Option{"engine", choice, "auto|cuda|cpu", training, only(train), kNone, "auto", kAny,
+    Option{"engine", choice, "auto|cuda|cpu", training, only(train, bench), kNone, "auto", kAny,
            "What trains; auto takes the GPU if there is one"},
     Option{
         "math", choice, "fp32|tf32|bf16", training, only(train, bench), kNone, "fp32", kAny,
@@ -195,7 +200,8 @@ constexpr std::array kCommands = {
     CommandDescription{
         bench, "bench",
         "Measures a stage of the program on this machine, beside the bound that it runs against: step "
-        "(of the CPU engine), decode, ingest (of a topic), overlap (of copies to the GPU with computing)",
+        "(of the CPU engine), decode, ingest (of a topic), end-to-end (topic to weights), latency, "
+        "overlap (of copies to the GPU with computing)",
         "STAGE", "millrace bench step --batch 32", false},
     CommandDescription{demo, "demo", "Shows it all within a minute, with a broker of its own", "",
                        "millrace demo --report millrace-demo.html", false},

@@ -1,4 +1,4 @@
-// What a cluster says of a topic, and how to make one.
+// What a cluster says of a topic, and how to make or delete one.
 // Any thread; each call makes a connection of its own and blocks for at most the timeout. Errors: KafkaError.
 #pragma once
 
@@ -30,5 +30,8 @@ struct TopicDescription {
 // of kind other.
 void create_topic(const ClientSettings& settings, const std::string& topic, int partitions,
                   int replication_factor = -1);
+
+// Returns when the cluster took it; the topic may be seen for a moment longer.
+void delete_topic(const ClientSettings& settings, const std::string& topic);
 
 }  // namespace millrace

@@ -41,6 +41,7 @@ TEST(StepFlop, CountsTwoProductsForTheFirstLayerAndThreeForTheOthers) {
 
 TEST(Median, IsTheMiddleOneAndNothingWhereNothingWasMeasured) {
   EXPECT_EQ(median({3, 1, 2}), 2.0);
+  EXPECT_EQ(median({3, 1, 2, 9}), 2.5);
   EXPECT_EQ(quantile({5, 1, 2, 3, 4}, 1.0), 5.0);
   EXPECT_TRUE(std::isnan(median({})));
 }
