@@ -139,7 +139,7 @@ def judge_under(tool, program, run, log, report):
 
 # --- CPU and GPU
 
-AGREEMENT = ("CudaAgreement", "CudaMath", "CudaGoldenParity")
+AGREEMENT = ("CudaAgreement", "CudaMath", "CudaGoldenParity", "TunedEngine")
 
 
 def agreement_of(tests):
