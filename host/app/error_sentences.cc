@@ -80,14 +80,25 @@ std::string sentence(const KafkaError& error) {
 }
 
 std::string sentence(const DataLossError& error) {
-  const std::string what =
-      error.position < error.log_begin
-          ? fmt::format("were deleted from the log, which begins at {}", error.log_begin)
-          : fmt::format("are not in the log, which ends at {}: it was cut or made anew", error.log_end);
-  return fmt::format(
-      "Records of {}/{} from offset {} on {}; --from beginning, in training with --rewind, goes on "
-      "with the records that are there.",
-      error.partition.topic, error.partition.partition, error.position, what);
+  const std::string where = fmt::format("{}/{}", error.partition.topic, error.partition.partition);
+  switch (error.kind) {
+    case DataLossError::Kind::deleted:
+      return fmt::format(
+          "Records of {} from offset {} on were deleted from the log, which begins at {}; --on-data-loss "
+          "continue goes on there.",
+          where, error.position, error.log_begin);
+    case DataLossError::Kind::beyond_end:
+      return fmt::format(
+          "Records of {} from offset {} on are not in the log, which ends at {}: it was cut or made anew; "
+          "--on-data-loss continue reads it from its beginning.",
+          where, error.position, error.log_end);
+    case DataLossError::Kind::replaced:
+      return fmt::format(
+          "The log of {} is not the one that was read up to offset {}: it was cut or made anew, and holds "
+          "offsets {} to {} now; --on-data-loss continue reads it from its beginning.",
+          where, error.position, error.log_begin, error.log_end);
+  }
+  throw std::logic_error("kind of DataLossError without a sentence");
 }
 
 std::string sentence(const ChangedWindowError& error) {

@@ -40,10 +40,15 @@ ErrorsTolerance errors_tolerance(const OptionValues& options) {
 }
 
 SourceSettings source_settings(const OptionValues& options, const LabelRule& label) {
-  SourceSettings source{.client = client_settings(options),
-                        .topics = options.list("topic"),
-                        .start = parse_start_rule(options.text("from")),
-                        .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+  SourceSettings source{
+      .client = client_settings(options),
+      .topics = options.list("topic"),
+      .start = parse_start_rule(options.text("from")),
+      .on_data_loss = options.text("on-data-loss") == "continue" ? OnDataLoss::go_on : OnDataLoss::stop,
+      .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+  // A run to the end ignores what is added later.
+  const bool to_end = parse_stop_rule(options.text("stop")).when == StopRule::When::end;
+  if (!to_end) source.discover_every = options.duration("discover-ms");
   if (label.from == LabelRule::From::header) source.label_header = label.name;
   return source;
 }

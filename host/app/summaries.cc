@@ -88,6 +88,8 @@ TrainSummary summary_of(const TrainResult& result) {
           .loss = result.metrics.loss,
           .accuracy = result.metrics.accuracy,
           .auc = result.auc,
+          .data_losses = result.data_losses,
+          .lost_offsets = result.lost_offsets,
           .positions = result.checkpoint.positions,
           .checkpoint = result.checkpoint_file.string()};
 }
@@ -102,6 +104,8 @@ EvaluateSummary summary_of(const EvaluateResult& result) {
           .accuracy = result.metrics.accuracy,
           .auc = result.auc,
           .confusion = result.confusion,
+          .data_losses = result.data_losses,
+          .lost_offsets = result.lost_offsets,
           .positions = result.read,
           .checkpoint = {}};
 }

@@ -51,14 +51,23 @@ constexpr std::array kOptions = {
     Option{"group", text, "G", kafka, only(train), kNone, "", kAny,
            "The consumer group whose offsets show the progress to lag tools; without it, one named after the "
            "state folder"},
-    Option{"from", text, "WHERE", kafka, only(train), kNone, "resume", kAny,
-           "Where partitions that the state does not know begin: resume, beginning, end, offset:N, "
-           "offsets:T/P=N,..., time:MS, a time as in RFC 3339, or lag:N; known ones go on where they were"},
+    Option{
+        "from", text, "WHERE", kafka, only(train), kNone, "resume", kAny,
+        "Where partitions that the state does not know begin: resume, beginning, end, offset:N, "
+        "offsets:T/P=N,..., time:MS, a time as in RFC 3339, or lag:N; known ones go on where they were, and "
+        "those added to a known topic since begin at their beginning"},
     Option{"from", text, "WHERE", kafka, only(evaluate), kNone, "beginning", kAny,
            "Where to begin: beginning, end, offset:N, offsets:T/P=N,..., time:MS, a time as in RFC 3339, or "
            "lag:N"},
     Option{"rewind", flag, "", kafka, only(train), kNone, "", kAny,
            "Move known partitions to --from as well"},
+    Option{
+        "on-data-loss", choice, "stop|continue", kafka, kConsumers, kNone, "stop", kAny,
+        "Where records that come next are not in the log: stop, or count the loss and continue at the log's "
+        "beginning"},
+    Option{"discover-ms", milliseconds, "MS", kafka, kConsumers, kNone, "10000", between(0, 86'400'000),
+           "How often to look for partitions that were added to the topics, which are then read from their "
+           "beginning; 0: never"},
     Option{"stop", text, "WHEN", kafka, only(train), kNone, "never", kAny,
            "When to stop: never, end (all that was in the topics at the start), idle:MS or records:N"},
     Option{"stop", text, "WHEN", kafka, only(evaluate), kNone, "end", kAny,

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kPatience = 2s;
 
 BrokerPulse::BrokerPulse(rd_kafka_t* handle, std::span<const TopicPartition> partitions,
                          std::shared_ptr<BrokerAnswers> answers)
-    : handle_(handle), partitions_(partitions.begin(), partitions.end()), answers_(std::move(answers)) {
+    : handle_(handle), answers_(std::move(answers)), partitions_(partitions.begin(), partitions.end()) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -34,18 +34,23 @@ void BrokerPulse::request_stop() {
   stop_requested_.notify_one();
 }
 
+void BrokerPulse::add(const TopicPartition& partition) {
+  const std::lock_guard lock(mutex_);
+  partitions_.push_back(partition);
+}
+
 void BrokerPulse::run() {
   std::unique_lock lock(mutex_);
   while (!stop_requested_.wait_for(lock, kInterval, [this] { return stopping_; })) {
+    const PartitionListOwner list = make_partition_list(partitions_, RD_KAFKA_OFFSET_END);
     lock.unlock();
-    ask();
+    ask(list.get());
     lock.lock();
   }
 }
 
-void BrokerPulse::ask() {
-  const PartitionListOwner list = make_partition_list(partitions_, RD_KAFKA_OFFSET_END);
-  if (rd_kafka_offsets_for_times(handle_, list.get(), static_cast<int>(kPatience.count())) !=
+void BrokerPulse::ask(rd_kafka_topic_partition_list_t* list) {
+  if (rd_kafka_offsets_for_times(handle_, list, static_cast<int>(kPatience.count())) !=
       RD_KAFKA_RESP_ERR_NO_ERROR) {
     return;
   }

@@ -30,21 +30,24 @@ class BrokerPulse {
   BrokerPulse& operator=(const BrokerPulse&) = delete;
   ~BrokerPulse();  // within the patience of one question
 
+  // One more partition, of the next index. Any thread.
+  void add(const TopicPartition& partition);
+
   // The thread ends after the question that is under way. The destructor does the same, and waits.
   void request_stop();
 
  private:
   void run();
-  void ask();
+  void ask(rd_kafka_topic_partition_list_t* list);
 
   rd_kafka_t* const handle_;
-  const std::vector<TopicPartition> partitions_;
   const std::shared_ptr<BrokerAnswers> answers_;
 
   std::mutex mutex_;
   std::condition_variable stop_requested_;
-  bool stopping_ = false;  // guarded by mutex_
-  std::thread thread_;     // last: it uses all of the above
+  std::vector<TopicPartition> partitions_;  // guarded by mutex_
+  bool stopping_ = false;                   // guarded by mutex_
+  std::thread thread_;                      // last: it uses all of the above
 };
 
 }  // namespace millrace

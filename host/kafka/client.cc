@@ -119,6 +119,19 @@ std::optional<std::int32_t> Client::partition_count(const std::string& topic) co
   }
 }
 
+std::optional<std::int32_t> Client::partition_count_within(const std::string& topic,
+                                                           std::chrono::milliseconds at_most) const {
+  const TopicOwner name(rd_kafka_topic_new(handle_, topic.c_str(), nullptr));
+  const struct rd_kafka_metadata* raw = nullptr;
+  if (!name || rd_kafka_metadata(handle_, 0, name.get(), &raw, static_cast<int>(at_most.count())) !=
+                   RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::nullopt;
+  }
+  const MetadataOwner metadata(raw);
+  const rd_kafka_metadata_topic& found = metadata->topics[0];
+  return found.err == RD_KAFKA_RESP_ERR_NO_ERROR ? std::optional(found.partition_cnt) : std::nullopt;
+}
+
 std::int32_t Client::require_topic(const std::string& topic) const {
   const std::optional<std::int32_t> count = partition_count(topic);
   if (count) return *count;

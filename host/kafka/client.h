@@ -70,6 +70,10 @@ class Client {
   // Blocks for at most the timeout; security that is refused ends it at once.
   [[nodiscard]] std::optional<std::int32_t> partition_count(const std::string& topic) const;
 
+  // The same for one who asks again later: nothing where no answer came within `at_most`, either.
+  [[nodiscard]] std::optional<std::int32_t> partition_count_within(const std::string& topic,
+                                                                   std::chrono::milliseconds at_most) const;
+
   // The same, where the topic must exist.
   [[nodiscard]] std::int32_t require_topic(const std::string& topic) const;
 

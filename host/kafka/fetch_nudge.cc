@@ -18,10 +18,10 @@ constexpr std::chrono::milliseconds kPatience{100};
 FetchNudge::FetchNudge(rd_kafka_t* handle, std::span<const TopicPartition> partitions,
                        const FetchLimits& limits)
     : handle_(handle),
-      partitions_(partitions),
       nudge_messages_(std::max<std::size_t>(1, static_cast<std::size_t>(limits.messages) / kNudgesPerLimit)),
       nudge_bytes_(static_cast<std::size_t>(limits.kilobytes) * 1024 / kNudgesPerLimit),
       taken_(partitions.size()),
+      partitions_(partitions.begin(), partitions.end()),
       is_wanted_(partitions.size()) {
   wanted_.reserve(partitions.size());
   thread_ = std::thread([this] { run(); });
@@ -34,6 +34,13 @@ FetchNudge::~FetchNudge() {
   }
   requested_.notify_one();
   thread_.join();
+}
+
+void FetchNudge::add(const TopicPartition& partition) {
+  taken_.emplace_back();
+  const std::lock_guard lock(mutex_);
+  partitions_.push_back(partition);
+  is_wanted_.push_back(false);
 }
 
 void FetchNudge::request(std::size_t index) {

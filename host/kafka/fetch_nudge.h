@@ -26,11 +26,14 @@ namespace millrace {
 
 class FetchNudge {
  public:
-  // The handle and the partitions outlive it.
+  // The handle outlives it.
   FetchNudge(rd_kafka_t* handle, std::span<const TopicPartition> partitions, const FetchLimits& limits);
   FetchNudge(const FetchNudge&) = delete;
   FetchNudge& operator=(const FetchNudge&) = delete;
   ~FetchNudge();  // within kPatience
+
+  // One more partition, of the next index. For the thread that reads.
+  void add(const TopicPartition& partition);
 
   void took(std::size_t index, std::size_t messages, std::size_t payload_bytes) {
     Taken& taken = taken_[index];
@@ -49,17 +52,17 @@ class FetchNudge {
   void run();
 
   rd_kafka_t* const handle_;
-  const std::span<const TopicPartition> partitions_;
   const std::size_t nudge_messages_;
   const std::size_t nudge_bytes_;
   std::vector<Taken> taken_;  // since the last nudge; owned by the reading thread
 
   std::mutex mutex_;
   std::condition_variable requested_;
-  std::vector<std::size_t> wanted_;  // indices, each once; guarded by mutex_
-  std::vector<bool> is_wanted_;      // guarded by mutex_
-  bool stopping_ = false;            // guarded by mutex_
-  std::thread thread_;               // last: it uses all of the above
+  std::vector<TopicPartition> partitions_;  // guarded by mutex_
+  std::vector<std::size_t> wanted_;         // indices, each once; guarded by mutex_
+  std::vector<bool> is_wanted_;             // guarded by mutex_
+  bool stopping_ = false;                   // guarded by mutex_
+  std::thread thread_;                      // last: it uses all of the above
 };
 
 }  // namespace millrace

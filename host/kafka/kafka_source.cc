@@ -6,6 +6,9 @@
 
 #include "millrace/errors.h"
 
+#include "kafka/fingerprint.h"
+#include "kafka/last_records.h"
+#include "kafka/message_view.h"
 #include "kafka/start_positions.h"
 
 namespace millrace {
@@ -14,7 +17,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kClosePatience{5000};
-constexpr std::chrono::milliseconds kRangePatience{2000};
+constexpr std::chrono::milliseconds kRangePatience{4000};
+
+// How often the ends of logs are compared with what was read.
+constexpr std::chrono::seconds kCheckEvery{1};
 
 // The handle needs the name of some group to be assigned partitions by hand.
 constexpr const char* kNoGroup = "millrace-without-group";
@@ -58,47 +64,10 @@ std::vector<TopicPartition> all_partitions(const Client& client, const std::vect
   return partitions;
 }
 
-// librdkafka tries again by itself.
-bool passes_by_itself(rd_kafka_resp_err_t code) {
-  switch (code) {
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-    case RD_KAFKA_RESP_ERR__RESOLVE:
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
-    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
-    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
-    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
-    case RD_KAFKA_RESP_ERR_UNKNOWN:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
-    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
-      return true;
-    default:
-      return false;
-  }
-}
-
 void release_message(void* message) { rd_kafka_message_destroy(static_cast<rd_kafka_message_t*>(message)); }
 
-std::string_view bytes_of(const void* data, std::size_t size) {
-  return {static_cast<const char*>(data), size};
-}
-
-RecordView view_of(const rd_kafka_message_t& message, const std::optional<std::string>& label_header) {
-  RecordView record;
-  record.offset = message.offset;
-  record.timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
-  record.has_key = message.key != nullptr;
-  if (record.has_key) record.key = bytes_of(message.key, message.key_len);
-  record.has_value = message.payload != nullptr;
-  if (record.has_value) record.value = bytes_of(message.payload, message.len);
+RecordView with_header(const rd_kafka_message_t& message, const std::optional<std::string>& label_header) {
+  RecordView record = view_of(message);
   rd_kafka_headers_t* headers = nullptr;
   if (label_header && rd_kafka_message_headers(&message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
     const void* value = nullptr;
@@ -107,15 +76,32 @@ RecordView view_of(const rd_kafka_message_t& message, const std::optional<std::s
     record.has_header = rd_kafka_header_get_last(headers, label_header->c_str(), &value, &size) ==
                             RD_KAFKA_RESP_ERR_NO_ERROR &&
                         value != nullptr;
-    if (record.has_header) record.header = bytes_of(value, size);
+    if (record.has_header) record.header = {static_cast<const char*>(value), size};
   }
   return record;
+}
+
+void check(rd_kafka_error_t* error, std::string_view operation, const TopicPartition& partition) {
+  const std::unique_ptr<rd_kafka_error_t, void (*)(rd_kafka_error_t*)> owner(error, &rd_kafka_error_destroy);
+  if (error == nullptr) return;
+  kafka_check(rd_kafka_error_code(error), operation, rd_kafka_error_string(error), partition.topic,
+              partition.partition);
+}
+
+bool tells_of_vanishing(rd_kafka_resp_err_t code) {
+  const KafkaError::Kind kind = kind_of(code);
+  return kind == KafkaError::Kind::topic_missing || kind == KafkaError::Kind::partition_missing;
 }
 
 }  // namespace
 
 KafkaSource::KafkaSource(const SourceSettings& settings)
-    : label_header_(settings.label_header), commits_(!settings.group.empty()), answers_(settings.answers) {
+    : label_header_(settings.label_header),
+      commits_(!settings.group.empty()),
+      client_settings_(settings.client),
+      discover_every_(settings.discover_every),
+      losses_(settings.on_data_loss),
+      answers_(settings.answers) {
   const std::vector<std::string> topics = sorted_topics(settings);
   // The limits depend on the number of partitions, and a handle's limits cannot change: a first handle
   // counts.
@@ -127,7 +113,13 @@ KafkaSource::KafkaSource(const SourceSettings& settings)
   client_ = std::make_unique<Client>(ClientRole::consumer, settings.client, default_properties(limits_),
                                      owned_properties(settings, limits_));
   const std::vector<LogRange> ranges = log_ranges(*client_, partitions_);
-  starts_ = start_positions(*client_, partitions_, ranges, settings.start, settings.known, settings.rewind);
+  starts_ = start_positions(*client_, settings.client,
+                            {.partitions = partitions_,
+                             .ranges = ranges,
+                             .rule = settings.start,
+                             .known = settings.known,
+                             .rewind = settings.rewind},
+                            losses_);
   for (const LogRange& range : ranges) ends_at_start_.push_back(range.end);
   committer_.emplace(client_->handle());
 }
@@ -140,34 +132,61 @@ void KafkaSource::start() {
   rd_kafka_t* const handle = client_->handle();
   client_->announce_errors();
   kafka_check(rd_kafka_poll_set_consumer(handle), "starting to read");
-  const auto signal_on = [this](rd_kafka_queue_t* queue) {
-    rd_kafka_queue_io_event_enable(queue, events_.descriptor(), &EventFd::kSignal, sizeof EventFd::kSignal);
-  };
   main_queue_.reset(rd_kafka_queue_get_consumer(handle));
-  signal_on(main_queue_.get());
+  rd_kafka_queue_io_event_enable(main_queue_.get(), events_.descriptor(), &EventFd::kSignal,
+                                 sizeof EventFd::kSignal);
 
   const PartitionListOwner list = make_partition_list(partitions_, 0);
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
     list->elems[index].offset = starts_[index].offset;
-    QueueOwner queue(
-        rd_kafka_queue_get_partition(handle, partitions_[index].topic.c_str(), partitions_[index].partition));
-    if (!queue)
-      kafka_check(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "starting to read", {}, partitions_[index].topic,
-                  partitions_[index].partition);
-    rd_kafka_queue_forward(queue.get(), nullptr);  // before assign, which would forward it to the main queue
-    signal_on(queue.get());
-    states_.push_back({std::move(queue), starts_[index].offset, false});
+    states_.push_back(open(partitions_[index], starts_[index].offset));
   }
   nudge_.emplace(handle, partitions_, limits_);
   kafka_check(rd_kafka_assign(handle, list.get()), "starting to read");
+  if (discover_every_ > discover_every_.zero()) {
+    watch_.emplace(*client_, partitions_, discover_every_, [this] { events_.signal(); });
+  }
   if (!answers_) return;
   answers_->heard(Clock::now(), ends_at_start_);
   pulse_.emplace(handle, partitions_, answers_);
 }
 
+KafkaSource::Partition KafkaSource::open(const TopicPartition& partition, std::int64_t offset) {
+  QueueOwner queue(
+      rd_kafka_queue_get_partition(client_->handle(), partition.topic.c_str(), partition.partition));
+  if (!queue) {
+    kafka_check(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "starting to read", {}, partition.topic,
+                partition.partition);
+  }
+  rd_kafka_queue_forward(queue.get(), nullptr);  // before assign, which would forward it to the main queue
+  rd_kafka_queue_io_event_enable(queue.get(), events_.descriptor(), &EventFd::kSignal,
+                                 sizeof EventFd::kSignal);
+  return {.queue = std::move(queue), .next_offset = offset, .last_record = {}};
+}
+
+std::vector<PartitionStart> KafkaSource::discover() {
+  if (!watch_) return {};
+  std::vector<PartitionStart> found = watch_->take();
+  for (const auto& [partition, start] : found) {
+    states_.push_back(open(partition, start.offset));
+    nudge_->add(partition);
+    if (pulse_) pulse_->add(partition);
+    {
+      const std::lock_guard lock(growth_);
+      partitions_.push_back(partition);
+    }
+    const PartitionListOwner list = make_partition_list({&partition, 1}, start.offset);
+    check(rd_kafka_incremental_assign(client_->handle(), list.get()), "reading a new partition", partition);
+    spdlog::warn("{}/{}: found a new partition; reading it from offset {}", partition.topic,
+                 partition.partition, start.offset);
+  }
+  return found;
+}
+
 PullOutcome KafkaSource::pull(std::size_t index, std::size_t max_records, RecordBatch& batch) {
   if (rd_kafka_queue_length(main_queue_.get()) != 0) serve_main_queue();
   Partition& partition = states_[index];
+  if (partition.lost) return {.lost = true};
   const std::size_t before = batch.size();
   const std::size_t wanted = before + max_records;
   // Ends of the log count as messages in a chunk: only a chunk that comes back short tells an empty queue.
@@ -180,8 +199,9 @@ PullOutcome KafkaSource::pull(std::size_t index, std::size_t max_records, Record
     take_chunk(index, std::span(chunk_).first(static_cast<std::size_t>(got)), batch);
     if (static_cast<std::size_t>(got) < asked) break;
   }
+  if (batch.size() > before) partition.last_record = fingerprint_of(batch.records().back());
   check_vanished();
-  return {batch.size() - before, partition.at_end, partition.next_offset};
+  return {batch.size() - before, partition.at_end, partition.next_offset, partition.lost};
 }
 
 void KafkaSource::take_chunk(std::size_t index, std::span<rd_kafka_message_t* const> messages,
@@ -203,13 +223,12 @@ void KafkaSource::take_chunk(std::size_t index, std::span<rd_kafka_message_t* co
 void KafkaSource::take(std::size_t index, rd_kafka_message_t* message, RecordBatch& batch) {
   Partition& partition = states_[index];
   if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    batch.append(view_of(*message, label_header_), message, &release_message);
+    batch.append(with_header(*message, label_header_), message, &release_message);
     partition.next_offset = message->offset + 1;
     partition.at_end = false;
     return;
   }
-  const std::unique_ptr<rd_kafka_message_t, void (*)(rd_kafka_message_t*)> owner(message,
-                                                                                 &rd_kafka_message_destroy);
+  const MessageOwner owner(message);
   if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     partition.next_offset = std::max(partition.next_offset, message->offset);
     partition.at_end = true;
@@ -221,10 +240,13 @@ void KafkaSource::take(std::size_t index, rd_kafka_message_t* message, RecordBat
 void KafkaSource::take_error(const rd_kafka_message_t& message, std::size_t index) {
   if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
       message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-    throw_data_loss(index);
+    return lose(index, loss_of(index));
+  }
+  if (tells_of_vanishing(message.err)) {
+    return client_->errors().note(message.err, rd_kafka_message_errstr(&message));
   }
   const TopicPartition& partition = partitions_[index];
-  if (!passes_by_itself(message.err)) {
+  if (!consumer_recovers_from(message.err)) {
     kafka_check(message.err, "reading", rd_kafka_message_errstr(&message), partition.topic,
                 partition.partition);
   }
@@ -232,24 +254,43 @@ void KafkaSource::take_error(const rd_kafka_message_t& message, std::size_t inde
                rd_kafka_message_errstr(&message));
 }
 
-void KafkaSource::throw_data_loss(std::size_t index) const {
-  const TopicPartition& partition = partitions_[index];
-  LogRange range{-1, -1};
-  if (rd_kafka_query_watermark_offsets(client_->handle(), partition.topic.c_str(), partition.partition,
-                                       &range.begin, &range.end, static_cast<int>(kRangePatience.count())) !=
-      RD_KAFKA_RESP_ERR_NO_ERROR) {
-    static_cast<void>(rd_kafka_get_watermark_offsets(client_->handle(), partition.topic.c_str(),
-                                                     partition.partition, &range.begin, &range.end));
-  }
-  throw DataLossError(partition, states_[index].next_offset, range.begin, range.end);
+DataLoss KafkaSource::loss_of(std::size_t index) const {
+  const std::int64_t position = states_[index].next_offset;
+  const LogRange log = log_ranges(*client_, {&partitions_[index], 1}, kRangePatience).front();
+  const std::optional<DataLoss> loss = loss_at(partitions_[index], position, log);
+  return loss.value_or(DataLoss{DataLossError::Kind::replaced, partitions_[index], position, log});
+}
+
+void KafkaSource::lose(std::size_t index, const DataLoss& loss) {
+  if (!losses_.go_on()) losses_.meet(loss);
+  states_[index].lost = true;
+}
+
+Position KafkaSource::recover(std::size_t index) {
+  const TopicPartition& where = partitions_[index];
+  const std::int64_t offset = losses_.meet(loss_of(index));
+  // A partition that was told to be out of range is not fetched any more, and cannot be sought in; one that
+  // is assigned anew is, and librdkafka drops what it had queued of it.
+  const PartitionListOwner list = make_partition_list({&where, 1}, offset);
+  check(rd_kafka_incremental_unassign(client_->handle(), list.get()), "leaving a lost position", where);
+  check(rd_kafka_incremental_assign(client_->handle(), list.get()), "leaving a lost position", where);
+  Partition& partition = states_[index];
+  partition.next_offset = offset;
+  partition.last_record = {};
+  partition.at_end = false;
+  partition.lost = false;
+  return {.offset = offset};
 }
 
 void KafkaSource::serve_main_queue() {
   while (rd_kafka_message_t* message = rd_kafka_consumer_poll(client_->handle(), 0)) {
-    const std::unique_ptr<rd_kafka_message_t, void (*)(rd_kafka_message_t*)> owner(message,
-                                                                                   &rd_kafka_message_destroy);
+    const MessageOwner owner(message);
     const std::string topic = message->rkt != nullptr ? rd_kafka_topic_name(message->rkt) : std::string{};
-    if (!passes_by_itself(message->err)) {
+    if (tells_of_vanishing(message->err)) {
+      client_->errors().note(message->err, rd_kafka_message_errstr(message));
+      continue;
+    }
+    if (!consumer_recovers_from(message->err)) {
       kafka_check(message->err, "reading", rd_kafka_message_errstr(message), topic, message->partition);
     }
     spdlog::warn("kafka: {}; trying again", rd_kafka_message_errstr(message));
@@ -267,7 +308,42 @@ void KafkaSource::check_vanished() {
     throw KafkaError(KafkaError::Kind::partition_missing, "reading", rd_kafka_err2name(told->code),
                      told->text, partition.topic, partition.partition);
   }
+  check_logs();  // it may have been away and come back as another
   vanished_ = false;
+}
+
+void KafkaSource::check_ends() {
+  const Clock::time_point now = Clock::now();
+  if (now < next_check_) return;
+  next_check_ = now + kCheckEvery;
+  for (std::size_t index = 0; index < partitions_.size(); ++index) {
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const bool is_known = rd_kafka_get_watermark_offsets(client_->handle(), partitions_[index].topic.c_str(),
+                                                         partitions_[index].partition, &low,
+                                                         &high) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (is_known && high >= 0 && high < states_[index].next_offset) return check_logs();
+  }
+}
+
+void KafkaSource::check_logs() {
+  const std::vector<LogRange> logs = log_ranges(*client_, partitions_, kRangePatience);
+  std::vector<LastRecord> last_records;
+  std::vector<std::size_t> indices;
+  for (std::size_t index = 0; index < partitions_.size(); ++index) {
+    const Partition& partition = states_[index];
+    if (partition.lost) continue;
+    if (const auto loss = loss_at(partitions_[index], partition.next_offset, logs[index])) {
+      lose(index, *loss);
+    } else if (partition.last_record.offset >= logs[index].begin) {
+      last_records.push_back({partitions_[index], partition.last_record});
+      indices.push_back(index);
+    }
+  }
+  for (const std::size_t replaced : replaced_records(client_settings_, last_records)) {
+    const std::size_t index = indices[replaced];
+    lose(index, {DataLossError::Kind::replaced, partitions_[index], states_[index].next_offset, logs[index]});
+  }
 }
 
 void KafkaSource::wait(std::chrono::milliseconds at_most) {
@@ -276,6 +352,7 @@ void KafkaSource::wait(std::chrono::milliseconds at_most) {
   events_.wait(at_most);
   serve_main_queue();
   check_vanished();
+  check_ends();
 }
 
 void KafkaSource::commit_async(std::span<const CommitOffset> offsets) {
@@ -284,7 +361,9 @@ void KafkaSource::commit_async(std::span<const CommitOffset> offsets) {
 }
 
 std::vector<std::int64_t> KafkaSource::end_offsets() const {
+  const std::lock_guard lock(growth_);
   std::vector<std::int64_t> ends = ends_at_start_;
+  ends.resize(partitions_.size());
   for (std::size_t index = 0; index < ends.size(); ++index) {
     std::int64_t low = 0;
     std::int64_t high = 0;
@@ -301,6 +380,7 @@ bool KafkaSource::close(std::chrono::milliseconds at_most) {
   if (!client_) return true;
   const Clock::time_point deadline = Clock::now() + at_most;
   if (pulse_) pulse_->request_stop();
+  watch_.reset();
   nudge_.reset();
   const bool settled = committer_->settle(at_most);
   for (const Partition& partition : states_)

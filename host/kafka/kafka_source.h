@@ -1,8 +1,9 @@
 // The consumer: records of Kafka topics as a RecordSource.
 //
-// All partitions of the topics are assigned by hand at numbers that were fixed at construction; the broker's
-// group only hears of progress. Each partition has a queue of its own, so a partition that is not pulled
-// holds up no other one, and stops being fetched when its share of the memory budget is used.
+// All partitions of the topics are assigned by hand at numbers that were fixed at construction, or when they
+// were found; the broker's group only hears of progress. Each partition has a queue of its own, so a
+// partition that is not pulled holds up no other one, and stops being fetched when its share of the memory
+// budget is used.
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <librdkafka/rdkafka.h>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,11 +24,13 @@
 #include "kafka/broker_answers.h"
 #include "kafka/broker_pulse.h"
 #include "kafka/client.h"
+#include "kafka/data_loss.h"
 #include "kafka/event_fd.h"
 #include "kafka/fetch_limits.h"
 #include "kafka/fetch_nudge.h"
 #include "kafka/log_range.h"
 #include "kafka/offset_committer.h"
+#include "kafka/partition_watch.h"
 #include "kafka/start_rule.h"
 
 namespace millrace {
@@ -39,7 +43,11 @@ struct SourceSettings {
   std::vector<TrainedPosition> known;
   bool rewind = false;  // `start` holds for known partitions too
   std::optional<std::string> label_header;
-  std::size_t memory_bytes = std::size_t{256} << 20;  // for what is fetched and not yet pulled
+  OnDataLoss on_data_loss = OnDataLoss::stop;
+  std::chrono::milliseconds discover_every{0};  // 0: partitions that are added later are not looked for
+  // For what is fetched and not yet pulled. It is shared among the partitions that are there at the start;
+  // one that is found later takes as much as each of them, until the next start.
+  std::size_t memory_bytes = std::size_t{256} << 20;
   std::shared_ptr<BrokerAnswers> answers;  // told from start to close that brokers answer; may be null
 };
 
@@ -48,8 +56,10 @@ struct SourceSettings {
 // fetches; (2) an end of the log is told by `pull` again and again until more records follow it; (3) `wait`
 // may be trusted by a caller who, since the last `wait`, pulled each partition that it wants until fewer
 //     records came than it asked for: what arrives after that ends the wait;
-// (4) batches that were filled are cleared before the source is closed.
-// `start` comes before everything that reads. One thread calls everything but `wake`, `commit_async`,
+// (4) batches that were filled are cleared before the source is closed; (5) a log that was cut or made anew
+// while it was read is noticed where a position lies outside it, and where a topic or a log seems to have
+// been away: then the last record that was read of each partition is looked up again, which blocks for a
+// while. `start` comes before everything that reads. One thread calls everything but `wake`, `commit_async`,
 // `end_offsets` and the counters, which any thread may call until `close`. Errors: DataLossError, KafkaError,
 // OptionError (constructor).
 class KafkaSource final : public RecordSource {
@@ -57,7 +67,7 @@ class KafkaSource final : public RecordSource {
   explicit KafkaSource(const SourceSettings& settings);
   ~KafkaSource() override;  // closes; waits for a few seconds at most
 
-  // By partition index.
+  // By partition index; starts and ends are of the partitions that were there at the start.
   [[nodiscard]] std::span<const TopicPartition> partitions() const override { return partitions_; }
   [[nodiscard]] std::span<const Position> starts() const { return starts_; }
   [[nodiscard]] std::span<const std::int64_t> ends_at_start() const { return ends_at_start_; }
@@ -66,12 +76,16 @@ class KafkaSource final : public RecordSource {
   void start();
 
   PullOutcome pull(std::size_t index, std::size_t max_records, RecordBatch& batch) override;
+  std::vector<PartitionStart> discover() override;
+  Position recover(std::size_t index) override;
   void wait(std::chrono::milliseconds at_most) override;
   void wake() noexcept override { events_.signal(); }
 
   void commit_async(std::span<const CommitOffset> offsets);
   [[nodiscard]] std::uint64_t committed() const { return committer_->committed(); }
   [[nodiscard]] std::uint64_t failed_commits() const { return committer_->failed(); }
+
+  [[nodiscard]] const DataLosses& losses() const { return losses_; }
 
   // The newest ends that librdkafka heard of (high watermarks), by partition index. Asks nobody.
   [[nodiscard]] std::vector<std::int64_t> end_offsets() const;
@@ -85,7 +99,9 @@ class KafkaSource final : public RecordSource {
   struct Partition {
     QueueOwner queue;
     std::int64_t next_offset = 0;
+    RecordFingerprint last_record;  // of those that were pulled
     bool at_end = false;
+    bool lost = false;  // until it is recovered
   };
   static constexpr std::size_t kPullChunk = 1024;
 
@@ -93,14 +109,25 @@ class KafkaSource final : public RecordSource {
   void take(std::size_t index, rd_kafka_message_t* message, RecordBatch& batch);
   void take_chunk(std::size_t index, std::span<rd_kafka_message_t* const> messages, RecordBatch& batch);
   void take_error(const rd_kafka_message_t& message, std::size_t index);
-  [[noreturn]] void throw_data_loss(std::size_t index) const;
+  // What the partition lost, by what its log holds now.
+  [[nodiscard]] DataLoss loss_of(std::size_t index) const;
+  // Throws, or leaves the partition to recover().
+  void lose(std::size_t index, const DataLoss& loss);
   void serve_main_queue();
   // librdkafka told that a topic or a partition went away: asks again, since a cluster that restarts may err.
   void check_vanished();
+  // A log that ends before what was read of it was cut, or its new leader is not up to date yet.
+  void check_ends();
+  void check_logs();
+  Partition open(const TopicPartition& partition, std::int64_t offset);
 
   const std::optional<std::string> label_header_;
   const bool commits_;
-  std::vector<TopicPartition> partitions_;   // constant after construction
+  const ClientSettings client_settings_;
+  const std::chrono::milliseconds discover_every_;
+  DataLosses losses_;
+  std::vector<TopicPartition> partitions_;  // grown by the reading thread, guarded by growth_ for others
+  mutable std::mutex growth_;
   std::vector<Position> starts_;             // constant after construction
   std::vector<std::int64_t> ends_at_start_;  // constant after construction
 
@@ -111,9 +138,11 @@ class KafkaSource final : public RecordSource {
   // These hold queues of the client's handle and go before it.
   std::optional<OffsetCommitter> committer_;
   QueueOwner main_queue_;
-  std::vector<Partition> states_;    // owned by the reading thread
-  bool vanished_ = false;            // owned by the reading thread
-  std::optional<FetchNudge> nudge_;  // from start to close
+  std::vector<Partition> states_;                     // owned by the reading thread
+  bool vanished_ = false;                             // owned by the reading thread
+  std::chrono::steady_clock::time_point next_check_;  // of the ends; owned by the reading thread
+  std::optional<FetchNudge> nudge_;                   // from start to close
+  std::optional<PartitionWatch> watch_;               // from start to close
   const std::shared_ptr<BrokerAnswers> answers_;
   std::optional<BrokerPulse> pulse_;  // from start to close, where somebody wants the answers
   std::array<rd_kafka_message_t*, kPullChunk> chunk_{};

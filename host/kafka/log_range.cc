@@ -21,11 +21,10 @@ bool passes_by_itself(rd_kafka_resp_err_t code) {
 // A protocol's ListOffsets takes a time, or -2 and -1 for the two ends of the log; so does librdkafka's
 // look-up by time, which sends one request per leader for all partitions.
 std::vector<std::int64_t> list_offsets(const Client& client, std::span<const TopicPartition> partitions,
-                                       std::int64_t timestamp) {
+                                       std::int64_t timestamp, Clock::time_point deadline) {
   constexpr std::string_view kOperation = "asking for the range of the log";
   std::vector<std::int64_t> offsets(partitions.size());
   if (partitions.empty()) return offsets;
-  const Clock::time_point deadline = Clock::now() + client.timeout();
   for (;;) {
     const PartitionListOwner list = make_partition_list(partitions, timestamp);
     const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
@@ -50,8 +49,15 @@ std::vector<std::int64_t> list_offsets(const Client& client, std::span<const Top
 }  // namespace
 
 std::vector<LogRange> log_ranges(const Client& client, std::span<const TopicPartition> partitions) {
-  const std::vector<std::int64_t> begins = list_offsets(client, partitions, RD_KAFKA_OFFSET_BEGINNING);
-  const std::vector<std::int64_t> ends = list_offsets(client, partitions, RD_KAFKA_OFFSET_END);
+  return log_ranges(client, partitions, 2 * client.timeout());
+}
+
+std::vector<LogRange> log_ranges(const Client& client, std::span<const TopicPartition> partitions,
+                                 std::chrono::milliseconds at_most) {
+  const std::vector<std::int64_t> begins =
+      list_offsets(client, partitions, RD_KAFKA_OFFSET_BEGINNING, Clock::now() + at_most / 2);
+  const std::vector<std::int64_t> ends =
+      list_offsets(client, partitions, RD_KAFKA_OFFSET_END, Clock::now() + at_most / 2);
   std::vector<LogRange> ranges(partitions.size());
   for (std::size_t index = 0; index < ranges.size(); ++index) ranges[index] = {begins[index], ends[index]};
   return ranges;
@@ -59,7 +65,7 @@ std::vector<LogRange> log_ranges(const Client& client, std::span<const TopicPart
 
 std::vector<std::int64_t> offsets_at_time(const Client& client, std::span<const TopicPartition> partitions,
                                           std::int64_t timestamp_ms) {
-  return list_offsets(client, partitions, timestamp_ms);
+  return list_offsets(client, partitions, timestamp_ms, Clock::now() + client.timeout());
 }
 
 PartitionListOwner make_partition_list(std::span<const TopicPartition> partitions, std::int64_t offset) {

@@ -1,7 +1,8 @@
 // Where the logs of partitions begin and end, asked of their leaders: one question for all of them.
-// Any thread. Blocks for at most the client's timeout. Errors: KafkaError.
+// Any thread. Blocks for at most the client's timeout, or as long as it says. Errors: KafkaError.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -21,6 +22,9 @@ struct LogRange {
 // In the order of `partitions`, which exist.
 [[nodiscard]] std::vector<LogRange> log_ranges(const Client& client,
                                                std::span<const TopicPartition> partitions);
+[[nodiscard]] std::vector<LogRange> log_ranges(const Client& client,
+                                               std::span<const TopicPartition> partitions,
+                                               std::chrono::milliseconds at_most);
 
 // The first offset whose record is not older than `timestamp_ms`; -1 where there is none.
 [[nodiscard]] std::vector<std::int64_t> offsets_at_time(const Client& client,

@@ -7,19 +7,29 @@
 #include "millrace/position.h"
 
 #include "kafka/client.h"
+#include "kafka/data_loss.h"
 #include "kafka/log_range.h"
 #include "kafka/start_rule.h"
 
 namespace millrace {
 
-// Known positions go on where they were, unless `rewind`; positions of topics that are not read are left out
-// of account. `partitions` (sorted) are all partitions of the topics that are read, `ranges` their logs.
+struct StartQuestion {
+  std::span<const TopicPartition> partitions;  // sorted: all those of the topics that are read
+  std::span<const LogRange> ranges;            // [partitions] their logs
+  const StartRule& rule;
+  std::span<const TrainedPosition> known;
+  bool rewind = false;
+};
+
+// Where reading begins, [partitions]. Known positions go on where they were. A partition that the state does
+// not know begins by the rule; one of a topic that the state knows was added since, and begins at its
+// beginning. With `rewind` the rule holds for all of them. Positions of topics that are not read are left out
+// of account.
 //
-// Throws DataLossError where a start lies outside its log; KafkaError (partition_missing) where the state or
-// the rule names a partition that a topic does not have; OptionError where the rule names another topic.
-[[nodiscard]] std::vector<Position> start_positions(const Client& client,
-                                                    std::span<const TopicPartition> partitions,
-                                                    std::span<const LogRange> ranges, const StartRule& rule,
-                                                    std::span<const TrainedPosition> known, bool rewind);
+// A start outside its log, a log whose last trained record is another one now, and a known partition that its
+// topic no longer has are losses, which `losses` judges. Throws KafkaError (partition_missing) where the rule
+// names a partition that a topic does not have; OptionError where the rule names another topic.
+[[nodiscard]] std::vector<Position> start_positions(const Client& client, const ClientSettings& settings,
+                                                    const StartQuestion& question, DataLosses& losses);
 
 }  // namespace millrace

@@ -106,6 +106,10 @@ std::string bad_records_text(std::uint64_t count, const ReasonCounts& reasons) {
   return by_reason.empty() ? grouped(count) : fmt::format("{} ({})", grouped(count), by_reason);
 }
 
+std::string losses_text(std::uint64_t losses, std::uint64_t offsets) {
+  return fmt::format("{}, {} at least", counted(losses, "time"), counted(offsets, "offset"));
+}
+
 std::string metrics_text(const std::optional<double>& loss, const std::optional<double>& accuracy,
                          const std::optional<double>& auc) {
   return fmt::format("loss {}, accuracy {}, AUC {}", metric(loss, 4), metric(accuracy, 4), metric(auc, 4));
@@ -169,6 +173,8 @@ std::string json_of(const TrainSummary& summary) {
   json["loss"] = number_or_null(summary.loss);
   json["accuracy"] = number_or_null(summary.accuracy);
   json["auc"] = number_or_null(summary.auc);
+  json["data_losses"] = summary.data_losses;
+  json["lost_offsets"] = summary.lost_offsets;
   json["positions"] = json_of(summary.positions);
   json["checkpoint"] = summary.checkpoint.empty() ? Json() : Json(summary.checkpoint);
   return text_of_json(json);
@@ -190,6 +196,8 @@ std::string json_of(const EvaluateSummary& summary) {
   json["bad_records_by_reason"] = json_of(summary.bad_records_by_reason);
   json["seconds"] = number_or_null(summary.seconds);
   json["rows_per_s"] = number_or_null(per_second(summary.rows, summary.seconds));
+  json["data_losses"] = summary.data_losses;
+  json["lost_offsets"] = summary.lost_offsets;
   json["positions"] = json_of(summary.positions);
   json["checkpoint"] = summary.checkpoint.empty() ? Json() : Json(summary.checkpoint);
   return text_of_json(json);
@@ -243,6 +251,7 @@ std::string text_of(const TrainSummary& summary) {
     lines.add("skipped", fmt::format("{} with a loss or gradient that was not finite",
                                      counted(run.skipped_steps, "step")));
   }
+  if (summary.data_losses > 0) lines.add("data lost", losses_text(summary.data_losses, summary.lost_offsets));
   lines.add("engine", summary.engine);
   add_positions(lines, "next to train", summary.positions);
   lines.add("in all", totals_text(summary.lifetime));
@@ -257,6 +266,7 @@ std::string text_of(const EvaluateSummary& summary) {
   Lines lines;
   lines.add("metrics", metrics_text(summary.loss, summary.accuracy, summary.auc));
   lines.add("bad records", bad_records_text(summary.bad_records, summary.bad_records_by_reason));
+  if (summary.data_losses > 0) lines.add("data lost", losses_text(summary.data_losses, summary.lost_offsets));
   add_positions(lines, "read up to", summary.positions);
   if (!summary.checkpoint.empty()) lines.add("checkpoint", summary.checkpoint);
 

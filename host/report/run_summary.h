@@ -39,6 +39,8 @@ struct TrainSummary {
   RunTotals lifetime;
   std::string engine;                         // one line for people, of the engine
   std::optional<double> loss, accuracy, auc;  // prequential, of this run
+  std::uint64_t data_losses = 0;              // of this run, where reading went on without lost records
+  std::uint64_t lost_offsets = 0;             // of these, as far as it is known how many
   std::vector<TrainedPosition> positions;
   std::string checkpoint;  // the file that holds the result; may be empty
 };
@@ -51,6 +53,8 @@ struct EvaluateSummary {
   double seconds = 0;
   std::optional<double> loss, accuracy, auc;
   ConfusionMatrix confusion;
+  std::uint64_t data_losses = 0;           // as in TrainSummary
+  std::uint64_t lost_offsets = 0;          // likewise
   std::vector<TrainedPosition> positions;  // up to where it read
   std::string checkpoint;                  // the file whose weights were used; may be empty
 };

@@ -69,6 +69,8 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
   result.auc = scores.auc();
   result.confusion = scores.confusion();
   result.elapsed = Clock::now() - begun;
+  result.data_losses = source.losses().count();
+  result.lost_offsets = source.losses().lost_offsets();
   result.read = positions.positions();
   source.close(std::chrono::seconds{1});
   return result;

@@ -43,6 +43,8 @@ struct EvaluateResult {
   StreamMetrics metrics;
   std::optional<double> auc;  // of the newest EvaluateJob::auc_rows rows
   ConfusionMatrix confusion;
+  std::uint64_t data_losses = 0;      // where reading went on without lost records
+  std::uint64_t lost_offsets = 0;     // of these, as far as it is known how many
   std::vector<TrainedPosition> read;  // `next`: what comes after the last scored record
   std::chrono::duration<double> elapsed{};
 };

@@ -231,6 +231,8 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
           .checkpoint = trainer.checkpoint(),
           .checkpoint_file = trainer.checkpoint_file(),
           .replayed = replayed,
+          .data_losses = source.losses().count(),
+          .lost_offsets = source.losses().lost_offsets(),
           .offsets_committed = source.close(kCloseLimit)};
 }
 

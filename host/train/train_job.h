@@ -62,8 +62,10 @@ struct TrainResult {
   std::string engine;  // one line for people
   Checkpoint checkpoint;
   std::filesystem::path checkpoint_file;
-  ReplayCounts replayed;          // from the journal, before anything of this run
-  bool offsets_committed = true;  // false: the broker had not confirmed them by the deadline; harmless
+  ReplayCounts replayed;           // from the journal, before anything of this run
+  std::uint64_t data_losses = 0;   // where reading went on without lost records
+  std::uint64_t lost_offsets = 0;  // of these, as far as it is known how many
+  bool offsets_committed = true;   // false: the broker had not confirmed them by the deadline; harmless
 };
 
 // Errors: MismatchError if the state was begun with other features, layers, scaling or seed; OptionError

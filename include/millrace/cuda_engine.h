@@ -46,10 +46,10 @@ struct CudaLibrary {
 };
 
 struct CudaReport {
-  bool built = false;          // with the CUDA engine
-  std::string toolkit;         // that it was built with: "13.0"
-  std::string driver;          // the newest CUDA that the driver knows: "13.0"; empty: no driver
-  std::string architectures;   // of the kernels: "80 86 89 90a 100 120, PTX 80"
+  bool built = false;         // with the CUDA engine
+  std::string toolkit;        // that it was built with: "13.0"
+  std::string driver;         // the newest CUDA that the driver knows: "13.0"; empty: no driver
+  std::string architectures;  // of the kernels: "80 86 89 90a 100 120, PTX 80"
   std::vector<CudaDevice> devices;
   std::vector<CudaLibrary> libraries;
   // Why no CUDA engine can be made, with the remedy; empty: one can.
@@ -59,8 +59,8 @@ struct CudaReport {
 // What is there. Asks the driver, opens the libraries, keeps nothing. Never throws for what is absent.
 [[nodiscard]] CudaReport cuda_report();
 
-// How far copies hide behind computing: `windows` windows of `window_rows` rows go through an engine that notes
-// when each copy and each window's computing began and ended on the device.
+// How far copies hide behind computing: `windows` windows of `window_rows` rows go through an engine that
+// notes when each copy and each window's computing began and ended on the device.
 struct OverlapReport {
   struct Span {
     double begin_ms = 0;  // since the first copy began
@@ -72,8 +72,8 @@ struct OverlapReport {
   };
   std::string engine;  // its description
   std::vector<Window> windows;
-  double copy_ms = 0;          // all copies but the first, which has nothing to hide behind
-  double hidden_copy_ms = 0;   // of these, while a window was being computed
+  double copy_ms = 0;         // all copies but the first, which has nothing to hide behind
+  double hidden_copy_ms = 0;  // of these, while a window was being computed
 };
 [[nodiscard]] OverlapReport measure_overlap(const NetworkShape& shape, const TrainingSettings& settings,
                                             std::uint32_t window_rows, std::uint32_t windows,

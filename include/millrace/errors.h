@@ -82,17 +82,27 @@ class KafkaError : public Error {
 // Records that should be read next are not in the log.
 class DataLossError : public Error {
  public:
-  DataLossError(TopicPartition where, std::int64_t wanted, std::int64_t begin, std::int64_t end)
+  enum class Kind {
+    deleted,     // the log begins after the position
+    beyond_end,  // the log ends before the position: it was cut, or made anew
+    replaced,    // the log holds the position, but other records than before: likewise
+  };
+
+  DataLossError(Kind error_kind, TopicPartition where, std::int64_t wanted, std::int64_t begin,
+                std::int64_t end)
       : Error(where.topic + "/" + std::to_string(where.partition) + ": offset " + std::to_string(wanted) +
-              " is outside [" + std::to_string(begin) + ", " + std::to_string(end) + "]"),
+              (error_kind == Kind::replaced ? " is of another log, now [" : " is outside [") +
+              std::to_string(begin) + ", " + std::to_string(end) + "]"),
+        kind(error_kind),
         partition(std::move(where)),
         position(wanted),
         log_begin(begin),
         log_end(end) {}
   [[nodiscard]] ExitCode exit_code() const noexcept override { return ExitCode::data_lost; }
 
+  const Kind kind;
   const TopicPartition partition;
-  const std::int64_t position;
+  const std::int64_t position;  // what was to be read next
   const std::int64_t log_begin;
   const std::int64_t log_end;
 };

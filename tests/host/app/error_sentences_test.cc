@@ -47,6 +47,7 @@ Example state_example(StateError::Kind kind, std::vector<std::string> said) {
 std::vector<Example> examples() {
   using Option = OptionError::Kind;
   using Kafka = KafkaError::Kind;
+  using Loss = DataLossError::Kind;
   using State = StateError::Kind;
   std::vector<Example> all = {
       example<OptionError>(ExitCode::usage, {"--windw", "did you mean --window?"}, Option::unknown, "--windw",
@@ -67,11 +68,14 @@ std::vector<Example> examples() {
       kafka_example(Kafka::timed_out, {"fetching metadata", "_CODE", "--kafka-timeout-ms"}),
       kafka_example(Kafka::other, {"fetching metadata", "_CODE", "Some detail"}),
       example<DataLossError>(ExitCode::data_lost,
-                             {"clicks/3", "offset 5 on were deleted", "begins at 10", "--rewind"},
-                             TopicPartition{"clicks", 3}, 5, 10, 20),
+                             {"clicks/3", "offset 5 on were deleted", "begins at 10", "--on-data-loss"},
+                             Loss::deleted, TopicPartition{"clicks", 3}, 5, 10, 20),
       example<DataLossError>(ExitCode::data_lost,
-                             {"clicks/3", "offset 25 on are not in the log", "ends at 20"},
-                             TopicPartition{"clicks", 3}, 25, 10, 20),
+                             {"clicks/3", "offset 25 on are not in the log", "ends at 20", "--on-data-loss"},
+                             Loss::beyond_end, TopicPartition{"clicks", 3}, 25, 10, 20),
+      example<DataLossError>(ExitCode::data_lost,
+                             {"clicks/3 is not the one", "up to offset 15", "10 to 20", "--on-data-loss"},
+                             Loss::replaced, TopicPartition{"clicks", 3}, 15, 10, 20),
       example<MismatchError>(ExitCode::usage, {"cancer", "--layers 128", "not 64"}, "cancer", "layers", "128",
                              "64"),
       example<DeviceError>(ExitCode::device, {"no driver", "--engine cpu"}, "no driver"),
@@ -151,7 +155,8 @@ TEST(ExitCodePage, QuotesSentencesAsTheyAre) {
                                     "`millrace train` has no such option", "--window-rows"),
       std::make_shared<KafkaError>(KafkaError::Kind::unreachable, "reading metadata", "_TRANSPORT",
                                    "connection refused"),
-      std::make_shared<DataLossError>(TopicPartition{"clicks", 0}, 100, 250, 900),
+      std::make_shared<DataLossError>(DataLossError::Kind::deleted, TopicPartition{"clicks", 0}, 100, 250,
+                                      900),
       std::make_shared<BadRecordError>(TopicPartition{"clicks", 0}, 7, "not_a_number", "age"),
       std::make_shared<StateError>(StateError::Kind::locked, "cancer", "process 4711"),
       std::make_shared<DeviceError>("CUDA driver version is insufficient"),

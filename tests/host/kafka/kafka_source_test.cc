@@ -11,6 +11,7 @@
 #include "millrace/errors.h"
 
 #include "host/kafka/topics.h"
+#include "kafka/fingerprint.h"
 
 namespace millrace {
 namespace {
@@ -107,13 +108,23 @@ TEST(KafkaSource, ReadsFromTheResolvedStart) {
 }
 
 TEST(KafkaSource, KnownPartitionsGoOnAndOnlyTheOthersFollowTheRule) {
+  const EmbeddedBroker broker({{"more", 1}, {"rows", 1}});
+  fill(broker, "more", {5});
+  fill(broker, "rows", {10});
+  SourceSettings settings = source_of(broker, {"rows", "more"});
+  settings.start = parse_start_rule("end");
+  settings.known = {{{"rows", 0}, {4, 2}, {}}, {{"another", 9}, {77, 0}, {}}};
+  const KafkaSource source(settings);
+  EXPECT_THAT(source.starts(), ElementsAre(Position{5, 0}, Position{4, 2}));
+}
+
+TEST(KafkaSource, APartitionThatAKnownTopicGotSinceBeginsAtItsBeginning) {
   const EmbeddedBroker broker({{"rows", 2}});
   fill(broker, "rows", {10, 5});
   SourceSettings settings = source_of(broker, {"rows"});
   settings.start = parse_start_rule("end");
-  settings.known = {{{"rows", 0}, {4, 2}, {}}, {{"another", 9}, {77, 0}, {}}};
-  const KafkaSource source(settings);
-  EXPECT_THAT(source.starts(), ElementsAre(Position{4, 2}, Position{5, 0}));
+  settings.known = {{{"rows", 0}, {4, 0}, {}}};
+  EXPECT_THAT(start_offsets(settings), ElementsAre(4, 0));
 }
 
 TEST(KafkaSource, RewindMovesKnownPartitionsToo) {
@@ -155,9 +166,24 @@ TEST(KafkaSource, AnUnknownPartitionFailsAtOnce) {
   const KafkaError by_rule = missing_partition(settings);
   EXPECT_EQ(by_rule.kind, KafkaError::Kind::partition_missing);
   EXPECT_EQ(by_rule.partition, 2);
-  settings.start = StartResume{};
-  settings.known = {{{"rows", 5}, {0, 0}, {}}};
-  EXPECT_EQ(missing_partition(settings).partition, 5);
+}
+
+TEST(KafkaSource, AKnownPartitionThatItsTopicNoLongerHasIsDataLoss) {
+  const EmbeddedBroker broker({{"rows", 2}});
+  SourceSettings settings = source_of(broker, {"rows"});
+  settings.known = {{{"rows", 5}, {3, 0}, {}}};
+  try {
+    const KafkaSource source(settings);
+    FAIL();
+  } catch (const DataLossError& error) {
+    EXPECT_EQ(error.kind, DataLossError::Kind::beyond_end);
+    EXPECT_EQ(error.partition, (TopicPartition{"rows", 5}));
+    EXPECT_EQ(error.position, 3);
+  }
+  settings.on_data_loss = OnDataLoss::go_on;
+  const KafkaSource source(settings);
+  EXPECT_THAT(source.starts(), ElementsAre(Position{0, 0}, Position{0, 0}));
+  EXPECT_EQ(source.losses().count(), 1U);
 }
 
 TEST(KafkaSource, ARuleForAnotherTopicIsAnOptionError) {
@@ -183,6 +209,57 @@ TEST(KafkaSource, AStartOutsideTheLogNamesTheRange) {
   }
 }
 
+// What a state knows of partition 0 after it read up to `next`.
+std::vector<TrainedPosition> known_up_to(const EmbeddedBroker& broker, std::int64_t next) {
+  KafkaSource source(source_of(broker, {"rows"}));
+  source.start();
+  TrainedPosition known{{"rows", 0}, {next, 0}, {}};
+  std::size_t seen = 0;
+  read_until(
+      source, 100,
+      [&](std::size_t index, const PullOutcome&, const RecordBatch& batch) {
+        for (const RecordView& record : batch.records()) {
+          if (index == 0 && record.offset == next - 1) known.last_record = fingerprint_of(record), ++seen;
+        }
+      },
+      [&] { return seen > 0; });
+  return {known};
+}
+
+TEST(KafkaSource, AnotherLastRecordThanTheTrainedOneIsDataLoss) {
+  const EmbeddedBroker broker({{"rows", 2}});
+  fill(broker, "rows", {10, 3});
+  SourceSettings settings = source_of(broker, {"rows"});
+  settings.known = known_up_to(broker, 7);
+  EXPECT_THAT(start_offsets(settings), ElementsAre(7, 0));
+  ++settings.known[0].last_record.timestamp_ms;  // as if it were of an earlier log
+  try {
+    const KafkaSource source(settings);
+    FAIL();
+  } catch (const DataLossError& error) {
+    EXPECT_EQ(error.kind, DataLossError::Kind::replaced);
+    EXPECT_EQ(error.partition, (TopicPartition{"rows", 0}));
+    EXPECT_EQ(error.position, 7);
+    EXPECT_EQ(error.log_begin, 0);
+    EXPECT_EQ(error.log_end, 10);
+  }
+  settings.on_data_loss = OnDataLoss::go_on;
+  const KafkaSource source(settings);
+  EXPECT_THAT(source.starts(), ElementsAre(Position{0, 0}, Position{0, 0}));
+  EXPECT_EQ(source.losses().count(), 1U);
+  EXPECT_EQ(source.losses().lost_offsets(), 0U);
+}
+
+TEST(KafkaSource, ARewindDoesNotAskForTheLastRecord) {
+  const EmbeddedBroker broker({{"rows", 1}});
+  fill(broker, "rows", {10});
+  SourceSettings settings = source_of(broker, {"rows"});
+  settings.known = known_up_to(broker, 7);
+  ++settings.known[0].last_record.hash;
+  settings.rewind = true;
+  EXPECT_THAT(start_offsets(settings), ElementsAre(0));
+}
+
 TEST(KafkaSource, AStartThatRetentionTookIsDataLoss) {
   const EmbeddedBroker broker({{"rows", 1}});
   // The embedded broker keeps 5 MiB.
@@ -195,9 +272,14 @@ TEST(KafkaSource, AStartThatRetentionTookIsDataLoss) {
     const KafkaSource source(settings);
     FAIL();
   } catch (const DataLossError& error) {
+    EXPECT_EQ(error.kind, DataLossError::Kind::deleted);
     EXPECT_GT(error.log_begin, 0);
     EXPECT_EQ(error.log_end, 80);
   }
+  settings.on_data_loss = OnDataLoss::go_on;
+  const KafkaSource source(settings);
+  EXPECT_GT(source.starts()[0].offset, 0);
+  EXPECT_EQ(source.losses().lost_offsets(), static_cast<std::uint64_t>(source.starts()[0].offset));
 }
 
 TEST(KafkaSource, AnOffsetThatLeavesTheLogWhileReadingIsDataLoss) {
@@ -215,6 +297,34 @@ TEST(KafkaSource, AnOffsetThatLeavesTheLogWhileReadingIsDataLoss) {
     EXPECT_EQ(error.position, 0);
     EXPECT_EQ(error.log_end, 10);
   }
+}
+
+TEST(KafkaSource, GoesOnAtTheBeginningOfALogThatIsNotTheOneItRead) {
+  const EmbeddedBroker broker({{"rows", 2}});
+  fill(broker, "rows", {10, 10});
+  SourceSettings settings = source_of(broker, {"rows"});
+  settings.start = parse_start_rule("offset:4");
+  settings.on_data_loss = OnDataLoss::go_on;
+  KafkaSource source(settings);
+  rd_kafka_mock_push_request_errors(broker.cluster(), kFetchRequest, 1,
+                                    RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+  source.start();
+  std::vector<std::vector<std::int64_t>> offsets(2);
+  std::vector<bool> at_end(2);
+  read_until(
+      source, 100,
+      [&](std::size_t index, const PullOutcome& outcome, const RecordBatch& batch) {
+        if (outcome.lost) {
+          EXPECT_EQ(source.recover(index), Position{});
+          return;
+        }
+        for (const RecordView& record : batch.records()) offsets[index].push_back(record.offset);
+        at_end[index] = outcome.at_end;
+      },
+      [&] { return at_end[0] && at_end[1]; });
+  EXPECT_EQ(source.losses().count(), 2U);  // the one answer was for both
+  EXPECT_THAT(offsets[0], ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
+  EXPECT_EQ(offsets[1], offsets[0]);
 }
 
 TEST(KafkaSource, SurvivesErrorsThatPassByThemselves) {

@@ -70,6 +70,8 @@ TEST(TrainSummary, HoldsTheMembersThatScriptsRelyOn) {
   EXPECT_DOUBLE_EQ(json.at("accuracy"), 0.968);
   EXPECT_TRUE(json.at("auc").is_null());
   EXPECT_EQ(json.at("positions"), Json::parse(R"({"cancer": {"0": 60400, "1": 7}, "other": {"0": 9}})"));
+  EXPECT_EQ(json.at("data_losses"), 0);
+  EXPECT_EQ(json.at("lost_offsets"), 0);
   const Json& lifetime = json.at("lifetime");
   for (const char* member : {"rows", "windows", "steps", "bad_records", "seconds", "rows_per_s"}) {
     EXPECT_TRUE(lifetime.contains(member)) << member;
@@ -103,6 +105,14 @@ TEST(TrainSummary, IsTextThatPeopleRead) {
   EXPECT_THAT(text, HasSubstr("cancer/0 at offset 60400\n"));
   EXPECT_THAT(text, Not(HasSubstr("skipped")));
   EXPECT_THAT(text_of(TrainSummary()), HasSubstr("Trained on 0 rows in 0 windows and 0 steps"));
+}
+
+TEST(TrainSummary, TellsOfLossesWhereThereWereSome) {
+  TrainSummary summary = trained();
+  EXPECT_THAT(text_of(summary), Not(HasSubstr("data lost")));
+  summary.data_losses = 2;
+  summary.lost_offsets = 1500;
+  EXPECT_THAT(text_of(summary), HasSubstr("data lost      2 times, 1 500 offsets at least"));
 }
 
 TEST(EvaluateSummary, HoldsTheMembersThatScriptsRelyOn) {

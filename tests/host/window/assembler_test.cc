@@ -464,7 +464,8 @@ TEST(Assembler, ThrowsWhatTheSourceThrewAfterTheWindowsBeforeIt) {
   append_rows(source, 0, 15);
   Assembler assembler = assemble(source, settings_for(source, 10));
   await([&] { return source.pulled() == 15; });
-  source.fail(std::make_exception_ptr(DataLossError({"topic", 0}, 15, 100, 200)));
+  source.fail(
+      std::make_exception_ptr(DataLossError(DataLossError::Kind::deleted, {"topic", 0}, 15, 100, 200)));
   ASSERT_TRUE(take_copy(assembler));
   EXPECT_THROW(assembler.take(), DataLossError);
   EXPECT_THROW(assembler.take(), DataLossError);
