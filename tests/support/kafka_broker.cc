@@ -77,6 +77,7 @@ std::string server_properties(int port, int controller_port, const std::filesyst
           "num.network.threads=2\n"
           "num.io.threads=4\n"
           "log.segment.bytes=67108864\n"
+          "log.cleaner.backoff.ms=200\n"
           "log.cleaner.dedupe.buffer.size=16777216\n";
   return text.str();
 }
