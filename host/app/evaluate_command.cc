@@ -32,8 +32,10 @@ ProgressSample sample_of(const EvaluateTick& tick) {
 }  // namespace
 
 ExitCode run_evaluate(const OptionValues& options) {
+  const LogFormat format = log_format_of(options.text("log-format"));
+  log_to_stderr(format);
   const std::string& folder = options.text("state");
-  Progress progress(options.flag("quiet"));
+  Progress progress(options.flag("quiet"), stderr, format);
   const LogAboveProgress log(progress);
   std::vector<std::string> fallbacks;
   const std::optional<Checkpoint> checkpoint = read_newest_checkpoint(folder, &fallbacks);

@@ -1,5 +1,7 @@
 #include "app/log_output.h"
 
+#include <cstdio>
+#include <fmt/format.h>
 #include <memory>
 #include <mutex>
 #include <spdlog/sinks/base_sink.h>
@@ -7,24 +9,30 @@
 #include <spdlog/spdlog.h>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include "report/log_line.h"
 
 namespace millrace {
 
 namespace {
 
-class ProgressSink final : public spdlog::sinks::base_sink<std::mutex> {
+class ListenerSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit ProgressSink(Progress& progress) : progress_(progress) {}
+  explicit ListenerSink(std::function<void(std::string_view)> listener) : listener_(std::move(listener)) {}
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    progress_.note(std::string_view(message.payload.data(), message.payload.size()));
+    listener_(std::string_view(message.payload.data(), message.payload.size()));
   }
   void flush_() override {}
 
  private:
-  Progress& progress_;
+  const std::function<void(std::string_view)> listener_;
 };
+
+// Changes only while no other thread logs, as the logger does.
+LogFormat format_in_use = LogFormat::text;
 
 void log_to(spdlog::sink_ptr sink) {
   auto logger = std::make_shared<spdlog::logger>("millrace", std::move(sink));
@@ -34,13 +42,40 @@ void log_to(spdlog::sink_ptr sink) {
 
 }  // namespace
 
-void log_to_stderr() {
+void log_to_stderr(LogFormat format) {
+  format_in_use = format;
+  if (format == LogFormat::json) {
+    log_to(std::make_shared<ListenerSink>(
+        [](std::string_view line) { fmt::print(stderr, "{}\n", warning_line(unix_milliseconds(), line)); }));
+    return;
+  }
   log_to(std::make_shared<spdlog::sinks::stderr_sink_mt>());
   spdlog::set_pattern("millrace: %v");
 }
 
-LogAboveProgress::LogAboveProgress(Progress& progress) { log_to(std::make_shared<ProgressSink>(progress)); }
+LogFormat log_format_of(std::string_view word) {
+  return word == "json" ? LogFormat::json : LogFormat::text;  // the option table checked it
+}
 
-LogAboveProgress::~LogAboveProgress() { log_to_stderr(); }
+void say_failure(std::string_view sentence, ExitCode code) {
+  if (format_in_use == LogFormat::json) {
+    fmt::print(stderr, "{}\n", failure_line(unix_milliseconds(), sentence, static_cast<int>(code)));
+  } else {
+    fmt::print(stderr, "millrace: {}\n", sentence);
+  }
+}
+
+LogAboveProgress::LogAboveProgress(Progress& progress) {
+  log_to(std::make_shared<ListenerSink>([&progress](std::string_view line) { progress.warn(line); }));
+}
+
+LogAboveProgress::~LogAboveProgress() { log_to_stderr(format_in_use); }
+
+LogTap::LogTap(std::function<void(std::string_view)> listener)
+    : sink_(std::make_shared<ListenerSink>(std::move(listener))) {
+  spdlog::default_logger()->sinks().push_back(sink_);
+}
+
+LogTap::~LogTap() { std::erase(spdlog::default_logger()->sinks(), sink_); }
 
 }  // namespace millrace

@@ -4,12 +4,25 @@
 // client is made, and after the last one is closed.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <spdlog/fwd.h>
+#include <string_view>
+
+#include "millrace/errors.h"
+
 #include "report/progress.h"
 
 namespace millrace {
 
 // For the whole program, until something better is there.
-void log_to_stderr();
+void log_to_stderr(LogFormat format = LogFormat::text);
+
+// What --log-format says.
+[[nodiscard]] LogFormat log_format_of(std::string_view word);
+
+// The last line of a program that failed, in the format of the last log_to_stderr.
+void say_failure(std::string_view sentence, ExitCode code);
 
 // As long as this lives, log lines stand above the live line of progress and do not break it.
 class LogAboveProgress {
@@ -18,6 +31,18 @@ class LogAboveProgress {
   LogAboveProgress(const LogAboveProgress&) = delete;
   LogAboveProgress& operator=(const LogAboveProgress&) = delete;
   ~LogAboveProgress();
+};
+
+// As long as this lives, every line of the log is told to a listener as well, on whatever thread logs.
+class LogTap {
+ public:
+  explicit LogTap(std::function<void(std::string_view)> listener);
+  LogTap(const LogTap&) = delete;
+  LogTap& operator=(const LogTap&) = delete;
+  ~LogTap();
+
+ private:
+  std::shared_ptr<spdlog::sinks::sink> sink_;
 };
 
 }  // namespace millrace

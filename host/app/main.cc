@@ -22,6 +22,7 @@
 #include "app/produce_command.h"
 #include "app/train_command.h"
 #include "config/options.h"
+#include "report/metrics_table.h"
 
 namespace millrace {
 
@@ -29,6 +30,11 @@ namespace {
 
 ExitCode run_options_markdown(const OptionValues&) {
   fmt::print("{}", options_markdown());
+  return ExitCode::done;
+}
+
+ExitCode run_metrics_markdown(const OptionValues&) {
+  fmt::print("{}", metrics_markdown());
   return ExitCode::done;
 }
 
@@ -45,6 +51,7 @@ constexpr std::array kCommands = {
     CommandEntry{Command::demo, run_demo},
     CommandEntry{Command::doctor, run_doctor},
     CommandEntry{Command::options_markdown, run_options_markdown},
+    CommandEntry{Command::metrics_markdown, run_metrics_markdown},
 };
 
 ExitCode run(const OptionValues& options) {
@@ -89,7 +96,8 @@ int main(int argc, char** argv) {
     millrace::leave(code);
   } catch (const std::exception& error) {
     std::fflush(stdout);
-    fmt::print(stderr, "millrace: {}\n", millrace::sentence_for(error));
-    millrace::leave(millrace::exit_code_for(error));
+    const millrace::ExitCode code = millrace::exit_code_for(error);
+    millrace::say_failure(millrace::sentence_for(error), code);
+    millrace::leave(code);
   }
 }

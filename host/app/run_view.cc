@@ -77,10 +77,10 @@ Report::Plot horizon_plot(std::string title, std::string y_label, double CurvePo
 
 TrainObserver RunView::observer() {
   return {.note = [this](std::string_view sentence) { progress_.note(sentence); },
-          .window = [this](const TrainTick& tick, std::span<const std::int64_t> ends) { take(tick, ends); }};
+          .window = [this](const TrainTick& tick, const SourceCounts& source) { take(tick, source); }};
 }
 
-void RunView::take(const TrainTick& tick, std::span<const std::int64_t> log_ends) {
+void RunView::take(const TrainTick& tick, const SourceCounts& source) {
   const double seconds = tick.elapsed.count();
   newest_.seconds = seconds;
   newest_.rows = tick.counts.rows;
@@ -88,7 +88,7 @@ void RunView::take(const TrainTick& tick, std::span<const std::int64_t> log_ends
   newest_.steps = tick.counts.steps;
   newest_.bad_records = tick.counts.records - tick.counts.rows;
   newest_.rows_per_s = seconds > 0 ? static_cast<double>(tick.counts.rows) / seconds : 0;
-  newest_.lag = lag_behind(tick.finished, log_ends);
+  newest_.lag = lag_behind(tick.finished, source.log_ends);
   if (tick.counts.windows <= kWindowsWithAuc || seconds >= auc_at_ + kSecondsPerAuc) {
     const StreamMetrics horizon = tick.metrics.horizon();
     newest_.loss = horizon.loss;

@@ -26,7 +26,7 @@ class RunView {
   [[nodiscard]] const LearningCurve& curve() const { return curve_; }
 
  private:
-  void take(const TrainTick& tick, std::span<const std::int64_t> log_ends);
+  void take(const TrainTick& tick, const SourceCounts& source);
 
   Progress& progress_;
   LearningCurve curve_;

@@ -12,11 +12,8 @@ namespace millrace {
 namespace {
 
 ReasonCounts reason_counts(const BadRecordCounts& counts) {
-  ReasonCounts named;
-  for (std::size_t reason = 0; reason < counts.size(); ++reason) {
-    if (counts[reason] == 0) continue;
-    named.emplace_back(name_of(static_cast<BadRecordReason>(reason)), counts[reason]);
-  }
+  ReasonCounts named = all_reason_counts(counts);
+  std::erase_if(named, [](const auto& reason) { return reason.second == 0; });
   return named;
 }
 
@@ -33,6 +30,33 @@ RunTotals totals_of(const Lifetime& lifetime) {
           .bad_records = lifetime.bad_records,
           .bad_records_by_reason = reason_counts(lifetime.bad_records_by_reason),
           .seconds = lifetime.seconds};
+}
+
+std::vector<FeatureMoments> moments_of(const Checkpoint& checkpoint) {
+  std::vector<FeatureMoments> moments;
+  const StandardizerState& state = checkpoint.model.standardizer;
+  const std::vector<std::string>& names = checkpoint.settings.feature_names;
+  for (std::size_t feature = 0; feature < state.count.size(); ++feature) {
+    const double count = state.count[feature];
+    FeatureMoments moment{.name = feature < names.size() ? names[feature] : std::to_string(feature + 1),
+                          .count = static_cast<std::uint64_t>(count)};
+    if (count > 0) {
+      moment.mean = state.mean[feature];
+      moment.standard_deviation = std::sqrt(state.m2[feature] / count);
+    }
+    moments.push_back(std::move(moment));
+  }
+  return moments;
+}
+
+}  // namespace
+
+ReasonCounts all_reason_counts(const BadRecordCounts& counts) {
+  ReasonCounts named;
+  for (std::size_t reason = 0; reason < counts.size(); ++reason) {
+    named.emplace_back(name_of(static_cast<BadRecordReason>(reason)), counts[reason]);
+  }
+  return named;
 }
 
 std::vector<Setting> settings_of(const StreamSettings& settings) {
@@ -54,25 +78,6 @@ std::vector<Setting> settings_of(const StreamSettings& settings) {
           {"engine-choices", settings.engine_choices},
           {"math", std::string(name_of(training.math))}};
 }
-
-std::vector<FeatureMoments> moments_of(const Checkpoint& checkpoint) {
-  std::vector<FeatureMoments> moments;
-  const StandardizerState& state = checkpoint.model.standardizer;
-  const std::vector<std::string>& names = checkpoint.settings.feature_names;
-  for (std::size_t feature = 0; feature < state.count.size(); ++feature) {
-    const double count = state.count[feature];
-    FeatureMoments moment{.name = feature < names.size() ? names[feature] : std::to_string(feature + 1),
-                          .count = static_cast<std::uint64_t>(count)};
-    if (count > 0) {
-      moment.mean = state.mean[feature];
-      moment.standard_deviation = std::sqrt(state.m2[feature] / count);
-    }
-    moments.push_back(std::move(moment));
-  }
-  return moments;
-}
-
-}  // namespace
 
 TrainSummary summary_of(const TrainResult& result) {
   return {.run = {.records = result.counts.records,

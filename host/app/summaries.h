@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
 #include "report/run_summary.h"
 #include "state/checkpoint.h"
@@ -9,6 +10,10 @@
 #include "train/train_job.h"
 
 namespace millrace {
+
+// Every reason, those that did not occur included.
+[[nodiscard]] ReasonCounts all_reason_counts(const BadRecordCounts& counts);
+[[nodiscard]] std::vector<Setting> settings_of(const StreamSettings& settings);
 
 [[nodiscard]] TrainSummary summary_of(const TrainResult& result);
 [[nodiscard]] EvaluateSummary summary_of(const EvaluateResult& result);

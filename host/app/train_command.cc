@@ -11,6 +11,7 @@
 #include "app/log_output.h"
 #include "app/run_view.h"
 #include "app/run_watch.h"
+#include "app/scalar_log.h"
 #include "app/stop_signals.h"
 #include "app/summaries.h"
 
@@ -40,15 +41,22 @@ Report report_of(const TrainJob& job, const TrainResult& result, const LearningC
 }  // namespace
 
 ExitCode run_train(const OptionValues& options) {
+  const LogFormat format = log_format_of(options.text("log-format"));
+  log_to_stderr(format);
   TrainJob job = train_job(options);
   const StopSignals signals(kStopDeadline);
-  Progress progress(options.flag("quiet"));
+  Progress progress(options.flag("quiet"), stderr, format);
   const LogAboveProgress log(progress);
   RunView view(progress);
   TrainObserver observer = view.observer();
   std::optional<RunWatch> watch;
+  std::optional<ScalarLog> scalars;
+  if (options.given("tensorboard")) {
+    scalars.emplace(options.text("tensorboard"));
+    observer = scalars->observer(std::move(observer));
+  }
   if (options.given("listen")) {
-    watch.emplace(options, signals.token());
+    watch.emplace(options, job, signals.token());
     job.source.answers = watch->answers();
     observer = watch->observer(std::move(observer));
     progress.note(fmt::format("Listening on {}", watch->url()));

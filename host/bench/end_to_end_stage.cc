@@ -71,7 +71,7 @@ Trained train_once(const TrainJob& job, const std::stop_token& stop) {
   double seconds_before = 0;
   double rows = 0;
   double seconds = 0;
-  const auto on_window = [&](const TrainTick& tick, std::span<const std::int64_t>) {
+  const auto on_window = [&](const TrainTick& tick, const SourceCounts&) {
     if (rows_before == 0) {
       rows_before = tick.counts.rows;
       seconds_before = tick.elapsed.count();

@@ -112,7 +112,7 @@ BenchReport measure_latency(const LatencyBench& bench, const std::stop_token& st
   job.stop = {.when = StopRule::When::records, .records = bench.rows};
   std::vector<Update> updates;
   updates.reserve(bench.rows);
-  const auto on_window = [&](const TrainTick& tick, std::span<const std::int64_t>) {
+  const auto on_window = [&](const TrainTick& tick, const SourceCounts&) {
     updates.push_back({tick.counts.rows, Clock::now()});
   };
   std::stop_source ended;  // by the caller or by the producer's failure

@@ -184,8 +184,12 @@ constexpr std::array kOptions = {
     Option{"listen", text, "[HOST:]PORT", output, only(train), kNone, "", kAny,
            "Serve health, metrics and a live page over HTTP while training; without HOST only to this "
            "machine; port 0 takes a free one and says which"},
+    Option{"tensorboard", text, "DIR", output, only(train), kNone, "", kAny,
+           "Write scalars for TensorBoard into this folder, each run a file of its own"},
     Option{"json", flag, "", output, kReporters, kNone, "", kAny,
            "Print the result as one JSON object on standard output"},
+    Option{"log-format", choice, "text|json", output, kConsumers, kNone, "text", kAny,
+           "What standard error is written for: people, or programs, as one JSON object a line"},
     Option{"quiet", flag, "", output, only(produce, train, evaluate, bench, demo), kNone, "", kAny,
            "No progress on standard error"},
     Option{"config", text, "FILE", output, kKafkaCommands, kNone, "", kAny,
@@ -219,6 +223,8 @@ constexpr std::array kCommands = {
                        "millrace doctor", false},
     CommandDescription{options_markdown, "options-markdown", "Prints docs/options.md", "",
                        "millrace options-markdown", true},
+    CommandDescription{metrics_markdown, "metrics-markdown", "Prints docs/metrics.md", "",
+                       "millrace metrics-markdown", true},
 };
 
 }  // namespace

@@ -22,7 +22,17 @@
 
 namespace millrace {
 
-enum class Command { produce, train, evaluate, inspect, bench, demo, doctor, options_markdown };
+enum class Command {
+  produce,
+  train,
+  evaluate,
+  inspect,
+  bench,
+  demo,
+  doctor,
+  options_markdown,
+  metrics_markdown
+};
 
 // A checked value, by type: flag; integer, duration in milliseconds or byte size; number; list.
 // Texts and choices have none beyond their text.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "report/figures.h"
+#include "report/log_line.h"
 
 namespace millrace {
 namespace {
@@ -66,9 +67,10 @@ std::vector<Field> fields_of(const ProgressSample& sample) {
 
 }  // namespace
 
-Progress::Progress(bool quiet, std::FILE* stream)
+Progress::Progress(bool quiet, std::FILE* stream, LogFormat format)
     : quiet_(quiet),
-      terminal_(is_terminal(stream)),
+      format_(format),
+      terminal_(format == LogFormat::text && is_terminal(stream)),
       colour_(terminal_ && environment("NO_COLOR").empty()),
       stream_(stream) {}
 
@@ -83,6 +85,10 @@ void Progress::update(const ProgressSample& sample) {
   const double pause = terminal_ ? kSecondsBetweenDraws : kSecondsBetweenLines;
   if (shown_at_ && sample.seconds >= *shown_at_ && sample.seconds < *shown_at_ + pause) return;
   shown_at_ = sample.seconds;
+  if (format_ == LogFormat::json) {
+    write(progress_line(unix_milliseconds(), "progress", sample) + "\n");
+    return;
+  }
   shown_ = compose(sample, terminal_ ? columns_of(stream_) : std::string::npos);
   line_is_open_ = terminal_;
   write(terminal_ ? fmt::format("{}{}", kClearLine, shown_) : shown_ + "\n");
@@ -91,6 +97,10 @@ void Progress::update(const ProgressSample& sample) {
 void Progress::finish(const ProgressSample& sample) {
   const std::lock_guard lock(mutex_);
   if (quiet_) return;
+  if (format_ == LogFormat::json) {
+    write(progress_line(unix_milliseconds(), "end", sample) + "\n");
+    return;
+  }
   const std::string line = compose(sample, terminal_ ? columns_of(stream_) : std::string::npos);
   const bool stands_already = !terminal_ && line == shown_;
   if (!stands_already) write(fmt::format("{}{}\n", terminal_ ? kClearLine : "", line));
@@ -100,6 +110,14 @@ void Progress::finish(const ProgressSample& sample) {
 }
 
 void Progress::note(std::string_view line) {
+  say(format_ == LogFormat::json ? note_line(unix_milliseconds(), line) : std::string(line));
+}
+
+void Progress::warn(std::string_view line) {
+  say(format_ == LogFormat::json ? warning_line(unix_milliseconds(), line) : std::string(line));
+}
+
+void Progress::say(std::string_view line) {
   std::string text(line);
   // What a broker or a file says must not move the cursor.
   std::ranges::replace_if(

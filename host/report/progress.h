@@ -1,4 +1,5 @@
-// Progress of a run, for people: one live line on a terminal, plain lines elsewhere.
+// Progress of a run: for people one live line on a terminal, plain lines elsewhere; for programs JSON lines
+// (report/log_line.h), on whatever it is.
 //
 // Any thread may call anything. Never throws, and never stops a run because a terminal went away.
 //
@@ -31,11 +32,13 @@ struct ProgressSample {
   std::optional<std::uint64_t> lag;  // records in the log that are not trained yet
 };
 
+enum class LogFormat { text, json };
+
 class Progress {
  public:
   // Quiet: no progress; notes are still written. A terminal is what isatty says it is, unless TERM is `dumb`;
   // NO_COLOR (any value but an empty one) turns colours off.
-  explicit Progress(bool quiet, std::FILE* stream = stderr);
+  explicit Progress(bool quiet, std::FILE* stream = stderr, LogFormat format = LogFormat::text);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();
@@ -49,12 +52,16 @@ class Progress {
 
   // A line of its own, above the live one. Control characters in it are replaced.
   void note(std::string_view line);
+  // The same, where programs should take more notice.
+  void warn(std::string_view line);
 
  private:
   [[nodiscard]] std::string compose(const ProgressSample& sample, std::size_t columns);
+  void say(std::string_view line);
   void write(const std::string& text) noexcept;
 
   const bool quiet_;
+  const LogFormat format_;
   const bool terminal_;
   const bool colour_;
   std::FILE* const stream_;

@@ -63,9 +63,4 @@ RunHealth::Verdict RunHealth::ready(Clock::time_point now) const {
   return {.good = true, .reason = {}};
 }
 
-RunActivity RunHealth::activity() const {
-  const std::lock_guard lock(mutex_);
-  return activity_;
-}
-
 }  // namespace millrace

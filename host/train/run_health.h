@@ -38,7 +38,6 @@ class RunHealth {
 
   [[nodiscard]] Verdict alive(Clock::time_point now) const;
   [[nodiscard]] Verdict ready(Clock::time_point now) const;
-  [[nodiscard]] RunActivity activity() const;
 
  private:
   const std::shared_ptr<const BrokerAnswers> answers_;

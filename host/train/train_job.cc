@@ -205,6 +205,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   }
 
   source.start();
+  observer.opened({checkpoint, positions.current(), engine->description()});
   observer.activity(RunActivity::waiting);
   Assembler assembler(source, decoder, assembler_settings(job, source, checkpoint.windows, slots),
                       [&](std::size_t bytes) { return engine->allocate_host(bytes); });
@@ -217,9 +218,12 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
        .decoder = decoder,
        .positions = positions,
        .commit_async = [&](std::span<const CommitOffset> offsets) { source.commit_async(offsets); },
-       .activity = observer.activity},
+       .activity = observer.activity,
+       .saved = observer.saved},
       std::move(checkpoint), job.trainer);
-  trainer.run([&](const TrainTick& tick) { observer.window(tick, source.end_offsets()); });
+  trainer.run([&](const TrainTick& tick) {
+    observer.window(tick, {source.end_offsets(), source.committed(), source.failed_commits()});
+  });
 
   return {.counts = trainer.counts(),
           .metrics = trainer.metrics().run(),

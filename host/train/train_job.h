@@ -42,12 +42,27 @@ struct TrainJob {
   TrainerSettings trainer;
 };
 
+// What is known before the first window.
+struct OpenedRun {
+  const Checkpoint& checkpoint;                // to go on from, with the settings of this run
+  std::span<const TrainedPosition> positions;  // by partition index: where reading begins
+  std::string engine;                          // one line for people
+};
+
+// What the source counted so far.
+struct SourceCounts {
+  std::vector<std::int64_t> log_ends;  // by partition index, as last heard
+  std::uint64_t committed = 0;         // commits, not offsets
+  std::uint64_t failed_commits = 0;
+};
+
 // Called while a job runs, on the thread that runs it.
 struct TrainObserver {
   std::function<void(std::string_view sentence)>
       note;  // what a user should know: a fallback, where it goes on
-  // After each window; `log_ends` is where each partition's log ends, as last heard.
-  std::function<void(const TrainTick& tick, std::span<const std::int64_t> log_ends)> window;
+  std::function<void(const OpenedRun&)> opened = [](const OpenedRun&) {};
+  std::function<void(const TrainTick&, const SourceCounts&)> window;  // after each window
+  std::function<void(const SavedCheckpoint&)> saved = [](const SavedCheckpoint&) {};
   // What the run is doing from now on.
   std::function<void(RunActivity)> activity = [](RunActivity) {};
 };

@@ -90,9 +90,10 @@ void Trainer::finish_oldest(const Observer& observe) {
   if (outcome.steps == 0 && outcome.skipped_steps > 0) throw NumericalError(outcome.window);
   account(*slot, outcome);
   in_flight_.pop_front();
+  observe({outcome, counts_, metrics_, elapsed(), parts_.positions.commits(), *slot,
+           parts_.assembler.ring_fill()});
   parts_.assembler.give_back(slot);
   parts_.activity(in_flight_.empty() ? RunActivity::waiting : RunActivity::training);
-  observe({outcome, counts_, metrics_, elapsed(), parts_.positions.commits()});
 }
 
 void Trainer::account(const WindowSlot& slot, const WindowOutcome& outcome) {
@@ -112,6 +113,7 @@ void Trainer::account(const WindowSlot& slot, const WindowOutcome& outcome) {
 
 void Trainer::save() {
   parts_.activity(RunActivity::saving);
+  const std::chrono::duration<double> begun = elapsed();
   checkpoint_.model = parts_.engine.snapshot();
   checkpoint_.positions = parts_.positions.positions();
   Lifetime& lifetime = checkpoint_.lifetime;
@@ -128,6 +130,7 @@ void Trainer::save() {
   checkpoint_file_ = parts_.state.save(checkpoint_, parts_.positions.starts());
   saved_records_ = counts_.records;
   parts_.commit_async(parts_.positions.commits());
+  parts_.saved({checkpoint_, checkpoint_file_, elapsed() - begun});
   parts_.activity(RunActivity::waiting);
 }
 

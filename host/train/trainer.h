@@ -41,6 +41,15 @@ struct TrainTick {
   Prequential& metrics;
   std::chrono::duration<double> elapsed;
   std::span<const CommitOffset> finished;  // by partition index: how far each partition is done
+  const WindowSlot& slot;                  // whose rows these were
+  RingFill ring;                           // windows that wait for the engine
+};
+
+// What an observer sees after each checkpoint.
+struct SavedCheckpoint {
+  const Checkpoint& checkpoint;
+  const std::filesystem::path& file;
+  std::chrono::duration<double> took;
 };
 
 struct TrainerSettings {
@@ -67,6 +76,7 @@ class Trainer {
     PositionLedger& positions;
     std::function<void(std::span<const CommitOffset>)> commit_async;
     std::function<void(RunActivity)> activity = [](RunActivity) {};
+    std::function<void(const SavedCheckpoint&)> saved = [](const SavedCheckpoint&) {};
   };
 
   // `checkpoint` is the state to go on from; the engine holds its model already, and the state folder's

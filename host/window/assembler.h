@@ -81,6 +81,9 @@ class Assembler {
   // The trainer needs the slot no longer.
   void give_back(WindowSlot* slot) { ring_.give_back(slot); }
 
+  // Any thread.
+  [[nodiscard]] RingFill ring_fill() const { return ring_.fill(); }
+
   // After take() returned null.
   [[nodiscard]] const StreamEnd& end() const { return ring_.end(); }
 

@@ -24,8 +24,14 @@ void SlotRing::hand_over(WindowSlot* slot) {
     const std::lock_guard lock(mutex_);
     full_[(first_full_ + full_count_) % full_.size()] = slot;
     ++full_count_;
+    rows_handed_over_ += slot->rows;
   }
   filled_.notify_one();
+}
+
+RingFill SlotRing::fill() const {
+  const std::lock_guard lock(mutex_);
+  return {.slots = slots_.size(), .full = full_count_, .rows = rows_handed_over_};
 }
 
 void SlotRing::close(StreamEnd end) {

@@ -20,6 +20,13 @@
 
 namespace millrace {
 
+// How full a ring is.
+struct RingFill {
+  std::size_t slots = 0;
+  std::size_t full = 0;    // handed over and not yet taken
+  std::uint64_t rows = 0;  // good ones of all windows handed over so far
+};
+
 class SlotRing {
  public:
   // `commit_offsets` [partitions] hold before any window is trained.
@@ -40,6 +47,9 @@ class SlotRing {
   // After take_full() returned null.
   [[nodiscard]] const StreamEnd& end() const { return end_; }
 
+  // Any thread.
+  [[nodiscard]] RingFill fill() const;
+
   void stop() noexcept;
 
  private:
@@ -55,6 +65,7 @@ class SlotRing {
   std::vector<WindowSlot*> full_;  // [slots] a circle
   std::size_t first_full_ = 0;
   std::size_t full_count_ = 0;
+  std::uint64_t rows_handed_over_ = 0;
   bool stopped_ = false;
   bool closed_ = false;
   std::exception_ptr failure_;

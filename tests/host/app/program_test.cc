@@ -58,6 +58,17 @@ TEST(Program, EndsWithCode2OnAnUnknownOptionWhereverItStands) {
   expect_failure(millrace({"prodce"}), 2, "did you mean produce?");
 }
 
+TEST(Program, FailsInJsonWhereItsLogIsJson) {
+  const support::ProcessResult result =
+      millrace({"train", "--brokers", "127.0.0.1:1", "--topic", "t", "--features", "1", "--state",
+                "/dev/null", "--log-format", "json"});
+  EXPECT_EQ(result.exit_code, 6) << result.describe();
+  const auto line = nlohmann::json::parse(result.err);
+  EXPECT_EQ(line.at("event"), "failure");
+  EXPECT_EQ(line.at("exit_code"), 6);
+  EXPECT_THAT(line.at("message").get<std::string>(), HasSubstr("/dev/null"));
+}
+
 TEST(Program, TellsWhatThisMachineHas) {
   const support::ProcessResult text = millrace({"doctor"});
   EXPECT_EQ(text.exit_code, 0) << text.describe();

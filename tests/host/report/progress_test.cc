@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sstream>
 #include <sys/ioctl.h>
@@ -288,6 +289,22 @@ TEST_F(ProgressTest, SaysNothingButNotesWhenQuiet) {
     progress.finish(sample_at(3));
   }
   EXPECT_THAT(out.lines(), ElementsAre("a note"));
+}
+
+TEST_F(ProgressTest, SpeaksJsonToPrograms) {
+  const PlainFile out;
+  {
+    Progress progress(false, out.file(), LogFormat::json);
+    progress.update(sample_at(0));
+    progress.note("a note");
+    progress.warn("a warning");
+    progress.finish(sample_at(3));
+  }
+  std::vector<std::string> events;
+  for (const std::string& line : out.lines()) {
+    events.push_back(nlohmann::json::parse(line).at("event").get<std::string>());
+  }
+  EXPECT_THAT(events, ElementsAre("progress", "note", "warning", "end"));
 }
 
 TEST_F(ProgressTest, TakesNotesFromAnyThread) {

@@ -48,7 +48,7 @@ void run(const TrainJob& job, std::vector<std::string>* notes = nullptr) {
                                    [&](std::string_view sentence) {
                                      if (notes != nullptr) notes->emplace_back(sentence);
                                    },
-                               .window = [](const TrainTick&, std::span<const std::int64_t>) {}};
+                               .window = [](const TrainTick&, const SourceCounts&) {}};
   static_cast<void>(run_train_job(job, observer, {}));
 }
 
