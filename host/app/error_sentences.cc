@@ -1,13 +1,14 @@
 #include "app/error_sentences.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <new>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
+
+#include "millrace/window.h"
 
 #include "app/input_row_error.h"
 
@@ -54,6 +55,11 @@ std::string sentence(const KafkaError& error) {
           "The topic {} does not exist; check --topic, or create it, for example with `millrace produce "
           "--partitions N`.",
           error.topic);
+    case KafkaError::Kind::dead_letter_topic_missing:
+      return fmt::format(
+          "The dead-letter topic {} does not exist, and millrace makes none; create it, for example with "
+          "`kafka-topics.sh --create --topic {} --partitions 1`, or check --dead-letter-topic.",
+          error.topic, error.topic);
     case KafkaError::Kind::partition_missing:
       return fmt::format(
           "Partition {} of the topic {} does not exist{}; check the partitions that --from names.",
@@ -117,29 +123,28 @@ std::string sentence(const ChangedWindowError& error) {
       error.window, fmt::join(ranges, ", "), what);
 }
 
-struct ReasonPhrase {
-  std::string_view reason;
-  std::string_view phrase;
-};
-constexpr std::array kReasonPhrases = {
-    ReasonPhrase{"tombstone", "has no value"},
-    ReasonPhrase{"column_count", "has too few or too many fields"},
-    ReasonPhrase{"not_a_number", "holds a field that is not a number"},
-    ReasonPhrase{"not_finite", "holds a number that float32 cannot hold"},
-    ReasonPhrase{"label_missing", "has no label where --label says"},
-    ReasonPhrase{"label_invalid", "has a label that is not a number from 0 to 1"},
-    ReasonPhrase{"malformed", "is not of the format that --format says"},
-    ReasonPhrase{"too_large", "is larger than --max-record-bytes"},
-};
+// The phrase of a reason that an error calls by name.
+std::string phrase_for(std::string_view reason_name) {
+  for (std::size_t reason = 0; reason < kBadRecordReasons; ++reason) {
+    const auto known = static_cast<BadRecordReason>(reason);
+    if (name_of(known) == reason_name) return std::string(phrase_of(known));
+  }
+  return fmt::format("is bad: {}", reason_name);
+}
 
 std::string sentence(const BadRecordError& error) {
-  const auto known = std::ranges::find(kReasonPhrases, error.reason, &ReasonPhrase::reason);
-  const std::string phrase =
-      known != kReasonPhrases.end() ? std::string(known->phrase) : "is bad: " + error.reason;
   const std::string field = error.field.empty() ? std::string() : fmt::format(" (field {})", error.field);
   return fmt::format(
       "The record at offset {} of {}/{} {}{}; --errors-tolerance all counts such records and skips them.",
-      error.offset, error.partition.topic, error.partition.partition, phrase, field);
+      error.offset, error.partition.topic, error.partition.partition, phrase_for(error.reason), field);
+}
+
+std::string sentence(const BadShareError& error) {
+  return fmt::format(
+      "{} of the newest {} records were bad, more than --max-bad-share {} allows (most often, the record "
+      "{}); "
+      "correct what writes them, or raise --max-bad-share and start again with the same command.",
+      error.bad, error.records, error.limit, phrase_for(error.reason));
 }
 
 std::string sentence(const StateError& error) {
@@ -209,10 +214,10 @@ std::string sentence_for(const std::exception& error) {
   std::string text;
   const bool known = take<OptionError>(error, text) || take<KafkaError>(error, text) ||
                      take<DataLossError>(error, text) || take<ChangedWindowError>(error, text) ||
-                     take<BadRecordError>(error, text) || take<StateError>(error, text) ||
-                     take<MismatchError>(error, text) || take<DeviceError>(error, text) ||
-                     take<NumericalError>(error, text) || take<InputRowError>(error, text) ||
-                     take<std::bad_alloc>(error, text);
+                     take<BadRecordError>(error, text) || take<BadShareError>(error, text) ||
+                     take<StateError>(error, text) || take<MismatchError>(error, text) ||
+                     take<DeviceError>(error, text) || take<NumericalError>(error, text) ||
+                     take<InputRowError>(error, text) || take<std::bad_alloc>(error, text);
   if (!known) {
     text = fmt::format("Something unexpected went wrong: {}; please report it, with the command line.",
                        without_stop(error.what()));

@@ -39,6 +39,31 @@ ErrorsTolerance errors_tolerance(const OptionValues& options) {
   return options.text("errors-tolerance") == "all" ? ErrorsTolerance::all : ErrorsTolerance::none;
 }
 
+std::string dead_letter_topic(const OptionValues& options) {
+  using Kind = OptionError::Kind;
+  const std::string topic = options.text("dead-letter-topic");
+  if (topic.empty()) return topic;
+  const std::string name = options.written("dead-letter-topic");
+  if (errors_tolerance(options) == ErrorsTolerance::none) {
+    throw OptionError(Kind::conflict, name, topic,
+                      "without --errors-tolerance all the first bad record ends the run; add that option");
+  }
+  const std::vector<std::string> topics = options.list("topic");
+  if (std::ranges::find(topics, topic) != topics.end()) {
+    throw OptionError(Kind::conflict, name, topic,
+                      "this topic is read, and its bad records would go round for ever; name another one");
+  }
+  return topic;
+}
+
+double max_bad_share(const OptionValues& options) {
+  if (options.given("max-bad-share") && errors_tolerance(options) == ErrorsTolerance::none) {
+    throw OptionError(OptionError::Kind::conflict, options.written("max-bad-share"), "",
+                      "without --errors-tolerance all the first bad record ends the run; add that option");
+  }
+  return options.number("max-bad-share");
+}
+
 SourceSettings source_settings(const OptionValues& options, const LabelRule& label) {
   SourceSettings source{
       .client = client_settings(options),
@@ -118,9 +143,11 @@ TrainJob train_job(const OptionValues& options) {
   job.window_rows = static_cast<std::uint32_t>(options.integer("window-rows"));
   job.window_limit = options.duration("window-ms");
   job.stop = parse_stop_rule(options.text("stop"));
+  job.dead_letter_topic = dead_letter_topic(options);
   job.state = options.text("state");
   job.keep = static_cast<std::size_t>(options.integer("keep"));
   job.trainer = {.errors_tolerance = errors_tolerance(options),
+                 .max_bad_share = max_bad_share(options),
                  .checkpoint_every = options.duration("checkpoint-ms"),
                  .auc_rows = static_cast<std::size_t>(options.integer("auc-rows"))};
   return job;

@@ -89,6 +89,7 @@ TrainSummary summary_of(const TrainResult& result) {
                   .bad_records_by_reason = reason_counts(result.counts.bad_records),
                   .seconds = result.elapsed.count()},
           .lifetime = totals_of(result.checkpoint.lifetime),
+          .dead_letters = result.counts.dead_letters,
           .engine = result.engine,
           .loss = result.metrics.loss,
           .accuracy = result.metrics.accuracy,

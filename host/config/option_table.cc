@@ -114,6 +114,12 @@ constexpr std::array kOptions = {
            "Rows per second that latency sends"},
     Option{"errors-tolerance", choice, "none|all", rows, kConsumers, kNone, "none", kAny,
            "Which bad records may be there: none, or all, each counted and skipped"},
+    Option{
+        "dead-letter-topic", text, "T", rows, only(train), kNone, "", kAny,
+        "Send each bad record, as it came, to this topic as well, which must exist; needs --errors-tolerance "
+        "all"},
+    Option{"max-bad-share", number, "SHARE", rows, only(train), kNone, "1", between(0, 1),
+           "Stop when a larger share of the newest 10,000 records was bad; 1: never"},
     Option{"max-record-bytes", bytes, "N", rows, kReaders, kNone, "1MiB", between(1, 1e9),
            "Larger records are bad records"},
 

@@ -19,6 +19,7 @@ inline RecordView view_of(const rd_kafka_message_t& message) {
     return std::string_view(static_cast<const char*>(data), size);
   };
   RecordView record;
+  record.message = &message;
   record.offset = message.offset;
   record.timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
   record.has_key = message.key != nullptr;

@@ -168,6 +168,7 @@ std::string json_of(const TrainSummary& summary) {
   Json json;
   json["schema_version"] = kSummarySchemaVersion;
   add(json, summary.run);
+  json["dead_letters"] = summary.dead_letters;
   json["engine"] = summary.engine;
   add(json["lifetime"], summary.lifetime);
   json["loss"] = number_or_null(summary.loss);
@@ -247,6 +248,7 @@ std::string text_of(const TrainSummary& summary) {
   Lines lines;
   lines.add("prequential", metrics_text(summary.loss, summary.accuracy, summary.auc));
   lines.add("bad records", bad_records_text(run.bad_records, run.bad_records_by_reason));
+  if (summary.dead_letters > 0) lines.add("dead letters", grouped(summary.dead_letters));
   if (run.skipped_steps > 0) {
     lines.add("skipped", fmt::format("{} with a loss or gradient that was not finite",
                                      counted(run.skipped_steps, "step")));

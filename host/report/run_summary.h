@@ -37,6 +37,7 @@ struct RunTotals {
 struct TrainSummary {
   RunTotals run;
   RunTotals lifetime;
+  std::uint64_t dead_letters = 0;             // of this run, acknowledged
   std::string engine;                         // one line for people, of the engine
   std::optional<double> loss, accuracy, auc;  // prequential, of this run
   std::uint64_t data_losses = 0;              // of this run, where reading went on without lost records

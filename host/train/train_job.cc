@@ -1,7 +1,9 @@
 #include "train/train_job.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <memory>
 #include <span>
 #include <utility>
 #include <xxhash.h>
@@ -9,6 +11,7 @@
 #include "millrace/engine_choice.h"
 #include "millrace/errors.h"
 
+#include "kafka/dead_letters.h"
 #include "state/state_folder.h"
 #include "train/position_ledger.h"
 #include "train/reading.h"
@@ -133,7 +136,13 @@ void note_changes(const TrainJob& job, const StreamSettings& before, const Engin
   }
 }
 
-// The source gets what the window slots leave of the byte budget.
+// What letters on their way may take of the byte budget.
+std::size_t letter_bytes(const TrainJob& job) {
+  constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  return job.dead_letter_topic.empty() ? 0 : std::min(job.source.memory_bytes / 16, kMostBytes);
+}
+
+// The source gets what the window slots and the dead letters leave of the byte budget.
 SourceSettings source_settings(const TrainJob& job, const Checkpoint& checkpoint, std::size_t slots) {
   SourceSettings settings = job.source;
   settings.known = checkpoint.positions;
@@ -146,7 +155,7 @@ SourceSettings source_settings(const TrainJob& job, const Checkpoint& checkpoint
                     "raise --memory-bytes or lower --window-rows",
                     slots, job.window_rows, slot_bytes));
   }
-  settings.memory_bytes -= slot_bytes;
+  settings.memory_bytes -= slot_bytes + letter_bytes(job);
   return settings;
 }
 
@@ -159,6 +168,30 @@ AssemblerSettings assembler_settings(const TrainJob& job, const KafkaSource& sou
   settings.first_window_index = first_window;
   settings.slots = slots;
   return settings;
+}
+
+// Null where no topic was given. Connect's stages: a label outside the value is converted on its own.
+std::unique_ptr<DeadLetters> open_dead_letters(const TrainJob& job, const std::string& group,
+                                               const RecordSource& source, const CsvDecoder& decoder) {
+  if (job.dead_letter_topic.empty()) return nullptr;
+  using From = LabelRule::From;
+  return std::make_unique<DeadLetters>(
+      DeadLetterSettings{.client = job.source.client,
+                         .topic = job.dead_letter_topic,
+                         .connector = group,
+                         .memory_bytes = letter_bytes(job)},
+      source, [from = job.decoder.label.from, &decoder](BadRecordReason reason, std::int32_t field) {
+        const bool of_label =
+            reason == BadRecordReason::label_missing || reason == BadRecordReason::label_invalid;
+        const std::string name = decoder.field_name(field);
+        return LetterText{.stage = !of_label || from == From::column ? "VALUE_CONVERTER"
+                                   : from == From::key               ? "KEY_CONVERTER"
+                                                                     : "HEADER_CONVERTER",
+                          .class_name = "millrace::CsvDecoder",
+                          .reason = std::string(name_of(reason)),
+                          .sentence = fmt::format("The record {}{}.", phrase_of(reason),
+                                                  name.empty() ? name : fmt::format(" (field {})", name))};
+      });
 }
 
 }  // namespace
@@ -190,6 +223,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
 
   const SourceSettings reading = source_settings(job, checkpoint, slots);
   KafkaSource source(reading);
+  const std::unique_ptr<DeadLetters> letters = open_dead_letters(job, reading.group, source, decoder);
   PositionLedger positions(source.partitions(), source.starts(), checkpoint.positions);
 
   checkpoint.settings = stream_settings(job, reading.group, *engine);
@@ -207,7 +241,9 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   source.start();
   observer.opened({checkpoint, positions.current(), engine->description()});
   observer.activity(RunActivity::waiting);
-  Assembler assembler(source, decoder, assembler_settings(job, source, checkpoint.windows, slots),
+  AssemblerSettings assembling = assembler_settings(job, source, checkpoint.windows, slots);
+  assembling.bad_records = letters.get();
+  Assembler assembler(source, decoder, assembling,
                       [&](std::size_t bytes) { return engine->allocate_host(bytes); });
   const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
 
@@ -219,7 +255,8 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
        .positions = positions,
        .commit_async = [&](std::span<const CommitOffset> offsets) { source.commit_async(offsets); },
        .activity = observer.activity,
-       .saved = observer.saved},
+       .saved = observer.saved,
+       .letters = letters.get()},
       std::move(checkpoint), job.trainer);
   trainer.run([&](const TrainTick& tick) {
     observer.window(tick, {source.end_offsets(), source.committed(), source.failed_commits()});

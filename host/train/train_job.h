@@ -37,6 +37,7 @@ struct TrainJob {
   std::uint32_t window_rows = 4096;
   std::chrono::milliseconds window_limit{1000};
   StopRule stop;
+  std::string dead_letter_topic;  // empty: bad records are counted only
   std::filesystem::path state;
   std::size_t keep = 3;
   TrainerSettings trainer;

@@ -16,6 +16,7 @@ Trainer::Trainer(Parts parts, Checkpoint checkpoint, TrainerSettings settings)
       settings_(std::move(settings)),
       begun_(Clock::now()),
       next_checkpoint_(begun_ + settings_.checkpoint_every),
+      bad_share_(settings_.max_bad_share),
       metrics_(settings_.auc_rows) {}
 
 std::chrono::duration<double> Trainer::elapsed() const { return Clock::now() - begun_; }
@@ -27,12 +28,16 @@ void Trainer::run(const Observer& observe) {
     finish_all(observe);
     save();
     throw;
+  } catch (const BadShareError&) {
+    finish_all(observe);
+    save();
+    throw;
   } catch (const KafkaError&) {
     finish_all(observe);
     save();
     throw;
   }
-  parts_.positions.committable(parts_.assembler.end().commit_offsets);
+  if (!dropped_) parts_.positions.committable(parts_.assembler.end().commit_offsets);
   save();
 }
 
@@ -56,9 +61,18 @@ WindowSlot* Trainer::take(const Observer& observe) {
   return parts_.assembler.take();
 }
 
+bool Trainer::letters_are_safe(const WindowSlot& slot) {
+  return slot.letters == 0 || parts_.letters->wait(slot.last_letter);
+}
+
 void Trainer::begin(WindowSlot* slot) {
+  if (!letters_are_safe(*slot)) {  // the next run takes it again
+    dropped_ = true;
+    return parts_.assembler.give_back(slot);
+  }
   parts_.positions.read_also(slot->new_partitions);
   refuse_bad_records(*slot, settings_.errors_tolerance, parts_.positions.partitions(), parts_.decoder);
+  bad_share_.add(slot->records, slot->bad_records);
   write_to_journal(*slot);
   parts_.activity(RunActivity::training);
   in_flight_.push_back(slot);
@@ -107,6 +121,7 @@ void Trainer::account(const WindowSlot& slot, const WindowOutcome& outcome) {
   counts_.steps += outcome.steps;
   counts_.skipped_steps += outcome.skipped_steps;
   add_to(counts_.bad_records, slot.bad_records);
+  counts_.dead_letters += slot.letters;
   parts_.positions.trained(slot.ranges);
   parts_.positions.committable(slot.commit_offsets);
 }

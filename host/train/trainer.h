@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "millrace/bad_record_sink.h"
 #include "millrace/decoder.h"
 #include "millrace/engine.h"
 #include "millrace/record.h"
 
 #include "state/checkpoint.h"
 #include "state/state_folder.h"
+#include "train/bad_share.h"
 #include "train/errors_tolerance.h"
 #include "train/position_ledger.h"
 #include "train/prequential.h"
@@ -32,6 +34,7 @@ struct RunCounts {
   std::uint64_t steps = 0;
   std::uint64_t skipped_steps = 0;
   BadRecordCounts bad_records{};
+  std::uint64_t dead_letters = 0;
 };
 
 // What an observer sees after each window.
@@ -54,18 +57,20 @@ struct SavedCheckpoint {
 
 struct TrainerSettings {
   ErrorsTolerance errors_tolerance = ErrorsTolerance::none;
+  double max_bad_share = 1;  // of the newest records; see BadShare
   std::chrono::milliseconds checkpoint_every{10'000};
   std::size_t auc_rows = 10'000;
 };
 
 // Owns nothing but its counters; the parts outlive it. One thread runs it.
 //
-// Invariants: (1) a window is in the journal before the engine trains it, and moves positions only once the
-// engine is done with it; (2) offsets are committed after the checkpoint that covers them is durable, never
-// before; (3) the end of the stream, a stop, a bad
-// record and a broker's failure all leave a checkpoint of the last finished window; where the engine or the
-// state folder fail, the newest checkpoint on the disk stands. Errors: those of the assembler, the engine and
-// the state folder; BadRecordError before the window that holds the record is trained; NumericalError.
+// Invariants: (1) nothing happens to a window before its dead letters are safe; (2) then it is in the journal
+// before the engine trains it, and moves positions only once the engine is done with it; (3) offsets are
+// committed after the checkpoint that covers them is durable, never before; (4) the end of the stream, a
+// stop, bad records and a broker's failure all leave a checkpoint of the last finished window; where the
+// engine or the state folder fail, the newest checkpoint on the disk stands. Errors: those of the assembler,
+// the engine and the state folder; BadRecordError and BadShareError before the window that holds the record
+// is trained; NumericalError.
 class Trainer {
  public:
   struct Parts {
@@ -77,6 +82,7 @@ class Trainer {
     std::function<void(std::span<const CommitOffset>)> commit_async;
     std::function<void(RunActivity)> activity = [](RunActivity) {};
     std::function<void(const SavedCheckpoint&)> saved = [](const SavedCheckpoint&) {};
+    BadRecordSink* letters = nullptr;  // the assembler's; null: bad records go nowhere
   };
 
   // `checkpoint` is the state to go on from; the engine holds its model already, and the state folder's
@@ -100,6 +106,8 @@ class Trainer {
   // The next slot; writes the checkpoints that fall due while it waits.
   WindowSlot* take(const Observer& observe);
   void begin(WindowSlot* slot);
+  // False: the stream was stopped before.
+  [[nodiscard]] bool letters_are_safe(const WindowSlot& slot);
   void write_to_journal(const WindowSlot& slot);
   void finish_oldest(const Observer& observe);
   void finish_all(const Observer& observe);
@@ -114,8 +122,10 @@ class Trainer {
   const Clock::time_point begun_;
   Clock::time_point next_checkpoint_;
   std::deque<WindowSlot*> in_flight_;
+  bool dropped_ = false;  // a stop came while the last window taken waited for its letters
   RunCounts counts_;
-  JournalWindow entry_;              // of the window that is written; kept for its memory
+  JournalWindow entry_;  // of the window that is written; kept for its memory
+  BadShare bad_share_;
   std::uint64_t saved_records_ = 0;  // of counts_.records, those that the newest checkpoint covers
   Prequential metrics_;
 };

@@ -55,7 +55,8 @@ Assembler::Assembler(RecordSource& source, const Decoder& decoder, const Assembl
       settings_(checked(settings, source)),
       ring_(make_slots(settings, decoder.features(), allocate), offsets_of(settings.starts)),
       turns_(settings.window_rows, settings.starts.size()),
-      builder_(decoder, settings.decode_threads, settings.window_rows, settings.fingerprint, settings.starts),
+      builder_(decoder, settings.decode_threads, settings.window_rows, settings.fingerprint, settings.starts,
+               settings.bad_records),
       partitions_(settings.starts.size()),
       order_(settings.starts.size()),
       unfinished_(settings.starts.size()),
@@ -79,6 +80,7 @@ Assembler::~Assembler() { request_stop(); }
 void Assembler::request_stop() noexcept {
   stop_requested_ = true;
   ring_.stop();
+  if (settings_.bad_records != nullptr) settings_.bad_records->stop();
   source_.wake();
 }
 

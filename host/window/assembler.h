@@ -33,6 +33,7 @@
 #include <thread>
 #include <vector>
 
+#include "millrace/bad_record_sink.h"
 #include "millrace/decoder.h"
 #include "millrace/engine.h"
 #include "millrace/position.h"
@@ -56,6 +57,8 @@ struct AssemblerSettings {
   std::uint64_t first_window_index = 0;
   std::size_t slots = 0;  // more than the trainer holds while it calls take()
   RecordFingerprint (*fingerprint)(const RecordView&) = nullptr;
+  BadRecordSink* bad_records =
+      nullptr;  // outlives the assembler, which stops it; null: they are counted only
 };
 
 class Assembler {

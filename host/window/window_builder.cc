@@ -16,9 +16,10 @@ std::size_t batches_for(unsigned threads) { return 2 * std::size_t{threads} + 1;
 }  // namespace
 
 WindowBuilder::WindowBuilder(const Decoder& decoder, unsigned threads, std::uint32_t window_rows,
-                             Fingerprint fingerprint, std::vector<Position> starts)
+                             Fingerprint fingerprint, std::vector<Position> starts, BadRecordSink* sink)
     : features_(decoder.features()),
       fingerprint_(fingerprint),
+      sink_(sink),
       positions_(std::move(starts)),
       places_(positions_.size()),
       outcomes_(window_rows),
@@ -90,6 +91,11 @@ void WindowBuilder::note_bad(const PlacedBatch& placed) {
     if (outcome.good) continue;
     ++slot_->bad_records[static_cast<std::size_t>(outcome.reason)];
     if (outcome.reason == BadRecordReason::tombstone) continue;  // counted, never an error
+    if (sink_ != nullptr) {
+      slot_->last_letter =
+          sink_->take_async(placed.partition, placed.job.records[i], outcome.reason, outcome.field);
+      ++slot_->letters;
+    }
     const std::int64_t offset = placed.job.records[i].offset;
     if (first &&
         std::tie(places_[first->partition], first->offset) < std::tie(places_[placed.partition], offset)) {

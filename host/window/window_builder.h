@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "millrace/bad_record_sink.h"
 #include "millrace/decoder.h"
 #include "millrace/position.h"
 #include "millrace/record.h"
@@ -25,9 +26,10 @@ class WindowBuilder {
 
   using Fingerprint = RecordFingerprint (*)(const RecordView&);
 
-  // `starts` [partitions]: where the first ranges begin.
+  // `starts` [partitions]: where the first ranges begin. `sink` gets the bad records; null: they are counted,
+  // and that is all.
   WindowBuilder(const Decoder& decoder, unsigned threads, std::uint32_t window_rows, Fingerprint fingerprint,
-                std::vector<Position> starts);
+                std::vector<Position> starts, BadRecordSink* sink = nullptr);
 
   // Between windows: one more partition, whose first range begins at `start`; `places` [partitions] says
   // where each now stands among all in the order of rows.
@@ -75,6 +77,7 @@ class WindowBuilder {
   // Constant after construction.
   const std::uint32_t features_;
   const Fingerprint fingerprint_;
+  BadRecordSink* const sink_;
 
   std::vector<Position> positions_;    // [partitions] where the next range begins
   std::vector<std::uint32_t> places_;  // [partitions] in the order of topics and partition numbers

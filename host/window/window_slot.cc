@@ -52,6 +52,8 @@ void WindowSlot::clear() {
   ranges.clear();
   bad_records = {};
   first_bad.reset();
+  letters = 0;
+  last_letter = 0;
   oldest_timestamp_ms = -1;
   newest_timestamp_ms = -1;
   new_partitions.clear();

@@ -47,6 +47,8 @@ class WindowSlot {
   std::vector<PartitionRange> ranges;     // by topic and partition; only partitions that gave records
   BadRecordCounts bad_records{};          // by reason
   std::optional<BadRecord> first_bad;     // by (topic, partition, offset); tombstones are none
+  std::uint32_t letters = 0;              // bad records that went to a BadRecordSink
+  std::uint64_t last_letter = 0;          // the sink's number of the last of them; 0: there was none
   std::int64_t oldest_timestamp_ms = -1;  // of the records; -1: none had one
   std::int64_t newest_timestamp_ms = -1;
   // Partitions that are read from this window on, with the indices that follow those known before.

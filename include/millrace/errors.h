@@ -58,7 +58,16 @@ class OptionError : public Error {
 // The broker, the network, or security.
 class KafkaError : public Error {
  public:
-  enum class Kind { unreachable, topic_missing, partition_missing, authentication, tls, timed_out, other };
+  enum class Kind {
+    unreachable,
+    topic_missing,
+    dead_letter_topic_missing,
+    partition_missing,
+    authentication,
+    tls,
+    timed_out,
+    other
+  };
 
   KafkaError(Kind error_kind, std::string failed_operation, std::string code_name, std::string error_detail,
              std::string topic_name = {}, std::int32_t partition_number = -1)
@@ -149,6 +158,24 @@ class BadRecordError : public Error {
   const std::int64_t offset;
   const std::string reason;
   const std::string field;  // the column, or empty
+};
+
+// More bad records among the newest ones than the settings tolerate.
+class BadShareError : public Error {
+ public:
+  BadShareError(std::uint64_t bad_records, std::uint64_t newest_records, double tolerated_share,
+                std::string most_frequent_reason)
+      : Error(std::to_string(bad_records) + " of " + std::to_string(newest_records) + " records are bad"),
+        bad(bad_records),
+        records(newest_records),
+        limit(tolerated_share),
+        reason(std::move(most_frequent_reason)) {}
+  [[nodiscard]] ExitCode exit_code() const noexcept override { return ExitCode::bad_records; }
+
+  const std::uint64_t bad;
+  const std::uint64_t records;  // tombstones are neither here nor there
+  const double limit;           // from 0 to 1
+  const std::string reason;     // the most frequent one's name
 };
 
 // The state folder or a file in it.

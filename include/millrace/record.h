@@ -24,6 +24,7 @@ struct RecordView {
   bool has_key = false;     // false: null
   bool has_value = false;   // false: null, a tombstone
   bool has_header = false;
+  const void* message = nullptr;  // the source's own; only who knows the source can read it
 };
 
 // An owning list of records of one partition, in offset order.

@@ -27,6 +27,8 @@ inline constexpr std::size_t kBadRecordReasons = 8;
 
 // "column_count" and so on: the names in metrics, --json and dead letters.
 [[nodiscard]] std::string_view name_of(BadRecordReason reason);
+// What such a record is or does, for sentences that begin with it: "has too few or too many fields".
+[[nodiscard]] std::string_view phrase_of(BadRecordReason reason);
 
 using BadRecordCounts = std::array<std::uint64_t, kBadRecordReasons>;
 

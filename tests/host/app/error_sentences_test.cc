@@ -62,6 +62,7 @@ std::vector<Example> examples() {
                            "it needs more."),
       kafka_example(Kafka::unreachable, {"fetching metadata", "_CODE", "Some detail", "--brokers"}),
       kafka_example(Kafka::topic_missing, {"clicks", "--topic", "--partitions"}),
+      kafka_example(Kafka::dead_letter_topic_missing, {"clicks", "--dead-letter-topic", "create it"}),
       kafka_example(Kafka::partition_missing, {"Partition 3", "clicks", "--from"}),
       kafka_example(Kafka::authentication, {"fetching metadata", "_CODE", "Some detail", "sasl"}),
       kafka_example(Kafka::tls, {"fetching metadata", "_CODE", "Some detail", "ssl"}),
@@ -76,6 +77,10 @@ std::vector<Example> examples() {
       example<DataLossError>(ExitCode::data_lost,
                              {"clicks/3 is not the one", "up to offset 15", "10 to 20", "--on-data-loss"},
                              Loss::replaced, TopicPartition{"clicks", 3}, 15, 10, 20),
+      example<BadShareError>(
+          ExitCode::bad_records,
+          {"1200 of the newest 10000", "--max-bad-share 0.1 ", "too few or too many fields"}, 1200U, 10'000U,
+          0.1, "column_count"),
       example<MismatchError>(ExitCode::usage, {"cancer", "--layers 128", "not 64"}, "cancer", "layers", "128",
                              "64"),
       example<DeviceError>(ExitCode::device, {"no driver", "--engine cpu"}, "no driver"),

@@ -11,6 +11,7 @@
 #include "millrace/errors.h"
 
 #include "kafka/fingerprint.h"
+#include "support/bad_record_list.h"
 #include "support/memory_source.h"
 #include "support/temp_dir.h"
 #include "train/replay.h"
@@ -46,6 +47,8 @@ class TrainingRun {
     std::size_t partitions = 2;
     StopRule stop{.when = StopRule::When::end};
     ErrorsTolerance tolerance = ErrorsTolerance::none;
+    double max_bad_share = 1;
+    BadRecordSink* letters = nullptr;
     std::chrono::milliseconds checkpoint_every = std::chrono::hours{1};
     std::function<void(MemorySource&)> prepare = [](MemorySource&) {};
     bool goes_on_after_loss = false;
@@ -71,7 +74,8 @@ class TrainingRun {
                                .stop = plan.stop,
                                .first_window_index = checkpoint.windows,
                                .slots = 4,
-                               .fingerprint = &fingerprint_of};
+                               .fingerprint = &fingerprint_of,
+                               .bad_records = plan.letters};
     for (std::size_t index = 0; index < plan.partitions; ++index) {
       settings.starts.push_back(fresh ? Position{} : checkpoint.positions[index].next);
       settings.ends.push_back(source_.end_offset(index));
@@ -89,10 +93,13 @@ class TrainingRun {
                        .state = state_,
                        .decoder = decoder_,
                        .positions = *ledger_,
-                       .commit_async = [&](std::span<const CommitOffset> offsets) { note_commit(offsets); }},
+                       .commit_async = [&](std::span<const CommitOffset> offsets) { note_commit(offsets); },
+                       .letters = plan.letters},
         std::move(checkpoint),
-        TrainerSettings{
-            .errors_tolerance = plan.tolerance, .checkpoint_every = plan.checkpoint_every, .auc_rows = 100});
+        TrainerSettings{.errors_tolerance = plan.tolerance,
+                        .max_bad_share = plan.max_bad_share,
+                        .checkpoint_every = plan.checkpoint_every,
+                        .auc_rows = 100});
   }
 
   Trainer& train(const std::function<void(const TrainTick&)>& observe = [](const TrainTick&) {}) {
@@ -323,6 +330,94 @@ TEST(Trainer, ATombstoneIsCountedAndNeverAnError) {
   const Trainer& trainer = run.train();
   EXPECT_EQ(trainer.counts().rows, 200U);
   EXPECT_EQ(trainer.counts().bad_records[static_cast<std::size_t>(BadRecordReason::tombstone)], 1U);
+}
+
+// Behind 200 good rows, in partition 1.
+void append_one_bad(MemorySource& source) {
+  source.append(1, {.key = "1", .value = "1,two,3", .header = {}});
+  append_rows(source, 40);
+}
+
+TEST(Trainer, AWindowWhoseLettersAreLostIsNotTrained) {
+  BadRecordList letters;
+  letters.on_wait = [](std::uint64_t) -> bool {
+    throw KafkaError(KafkaError::Kind::other, "sending", "TEST", "refused");
+  };
+  const support::TempDir folder;
+  TrainingRun run(folder.path(),
+                  {.tolerance = ErrorsTolerance::all, .letters = &letters, .prepare = append_one_bad});
+  EXPECT_THROW(run.train(), KafkaError);
+
+  const support::TempDir before;
+  TrainingRun(before.path(), {}).train();  // the rows before that window
+  EXPECT_EQ(digest_in(folder.path()), digest_in(before.path()));
+}
+
+TEST(Trainer, WaitsForTheLettersOfAWindowBeforeAnythingElseHappensToIt) {
+  BadRecordList letters;
+  std::vector<std::uint64_t> waited_for;
+  letters.on_wait = [&](std::uint64_t number) {
+    waited_for.push_back(number);
+    return true;
+  };
+  const support::TempDir folder;
+  TrainingRun run(
+      folder.path(),
+      {.tolerance = ErrorsTolerance::all, .letters = &letters, .prepare = [](MemorySource& source) {
+         append_one_bad(source);
+         append_one_bad(source);
+       }});
+  const Trainer& trainer = run.train([&](const TrainTick& tick) {
+    EXPECT_GE(waited_for.empty() ? 0 : waited_for.back(), tick.counts.dead_letters);
+  });
+  EXPECT_EQ(waited_for, (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(trainer.counts().dead_letters, 2U);
+}
+
+TEST(Trainer, AStopWhileLettersAreWaitedForDropsTheWindow) {
+  BadRecordList letters;
+  const support::TempDir folder;
+  TrainingRun run(folder.path(),
+                  {.tolerance = ErrorsTolerance::all, .letters = &letters, .prepare = append_one_bad});
+  letters.on_wait = [&](std::uint64_t) {
+    run.assembler().request_stop();
+    letters.wait_for_stop();
+    return false;
+  };
+  const Trainer& trainer = run.train();
+  EXPECT_EQ(trainer.counts().rows, 200U);
+  EXPECT_EQ(trainer.counts().dead_letters, 0U);
+  EXPECT_EQ(run.durable_at_commit()[1].next.offset, 100);
+  EXPECT_EQ(run.committed()[1].offset, 100);
+}
+
+TEST(Trainer, ASpanOfBadRecordsMovesPositionsAndNotTheWeights) {
+  const support::TempDir folder;
+  TrainingRun run(folder.path(), {.rows = 0, .tolerance = ErrorsTolerance::all, .prepare = [](auto& source) {
+                                    for (int record = 0; record < 3 * int{kWindowRows}; ++record)
+                                      source.append(0, {.key = "1", .value = "x", .header = {}});
+                                  }});
+  const Trainer& trainer = run.train();
+  EXPECT_EQ(trainer.counts().windows, 0U);
+  EXPECT_EQ(trainer.counts().records, 60U);
+  EXPECT_EQ(run.durable_at_commit()[0].next.offset, 60);
+  EXPECT_EQ(trainer.checkpoint().model.parameters, initial_model_state(kShape, 1).parameters);
+}
+
+TEST(Trainer, TooLargeAShareOfBadRecordsStopsBeforeTheWindowAndNothingIsLost) {
+  const support::TempDir folder;
+  const auto poison = [](MemorySource& source) {
+    append_rows(source, 1800);
+    for (int record = 0; record < 500; ++record) source.append(1, {.key = "1", .value = "x", .header = {}});
+  };
+  TrainingRun run(folder.path(),
+                  {.tolerance = ErrorsTolerance::all, .max_bad_share = 0.1, .prepare = poison});
+  EXPECT_THROW(run.train(), BadShareError);
+  // 2,000 rows, then windows of bad records only: the one that makes it more than a tenth is not taken.
+  const Checkpoint checkpoint = read_newest_checkpoint(folder.path()).value();
+  EXPECT_EQ(checkpoint.lifetime.rows, 2000U);
+  EXPECT_EQ(checkpoint.lifetime.bad_records, 220U);
+  EXPECT_EQ(checkpoint.positions[1].next.offset, 1220);
 }
 
 TEST(Trainer, ABrokersFailureLeavesACheckpointOfWhatWasTrained) {
