@@ -24,6 +24,15 @@ void check(rd_kafka_error_t* error) {
   throw std::runtime_error(text);
 }
 
+rd_kafka_headers_t* headers_of(const RawRecord& record) {
+  rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
+  for (const auto& [name, value] : record.headers) {
+    rd_kafka_header_add(headers, name.c_str(), -1, value ? value->data() : nullptr,
+                        value ? static_cast<ssize_t>(value->size()) : 0);
+  }
+  return headers;
+}
+
 decltype(rd_kafka_vu_t::u.mem) bytes_of(const std::optional<std::string>& text) {
   if (!text) return {nullptr, 0};
   return {const_cast<char*>(text->data()), text->size()};
@@ -54,7 +63,7 @@ class RecordProducer::State {
   ~State() { rd_kafka_destroy(handle_); }
 
   void produce(const std::string& topic, std::int32_t partition, const RawRecord& record) {
-    std::array<rd_kafka_vu_t, 5> parts{};
+    std::array<rd_kafka_vu_t, 7> parts{};
     parts[0].vtype = RD_KAFKA_VTYPE_TOPIC;
     parts[0].u.cstr = topic.c_str();
     parts[1].vtype = RD_KAFKA_VTYPE_PARTITION;
@@ -65,6 +74,10 @@ class RecordProducer::State {
     parts[3].u.mem = bytes_of(record.key);
     parts[4].vtype = RD_KAFKA_VTYPE_VALUE;
     parts[4].u.mem = bytes_of(record.value);
+    parts[5].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+    parts[5].u.i64 = record.timestamp_ms;
+    parts[6].vtype = RD_KAFKA_VTYPE_HEADERS;
+    parts[6].u.headers = headers_of(record);
     check(rd_kafka_produceva(handle_, parts.data(), parts.size()));
   }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace millrace::support {
@@ -15,6 +16,8 @@ namespace millrace::support {
 struct RawRecord {
   std::optional<std::string> key;    // nothing: null
   std::optional<std::string> value;  // nothing: null
+  std::vector<std::pair<std::string, std::optional<std::string>>> headers;
+  std::int64_t timestamp_ms = 0;  // 0: now
 };
 
 class RecordProducer {
