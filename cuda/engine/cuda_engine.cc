@@ -254,7 +254,8 @@ class Implementation final : public CudaEngine {
             .training_loss_sum = sums.training.loss,
             .trained_rows = sums.training.rows,
             .steps = sums.steps,
-            .skipped_steps = sums.skipped_steps};
+            .skipped_steps = sums.skipped_steps,
+            .most_skipped_in_a_row = sums.most_skipped_in_a_row};
   }
 
   ModelState snapshot() const override {
@@ -275,6 +276,7 @@ class Implementation final : public CudaEngine {
       network_.layout().unpad(padded->view(), *plain);
     }
     state.step = host.step[0].step;
+    state.skipped_in_a_row = host.step[0].skipped_in_a_row;
     const auto vector_at = [&](std::size_t which) {
       const auto part = host.moments.view().subspan(which * shape_.features(), shape_.features());
       return std::vector<double>(part.begin(), part.end());
@@ -298,6 +300,7 @@ class Implementation final : public CudaEngine {
     }
     host.step[0] = StepState{};
     host.step[0].step = state.step;
+    host.step[0].skipped_in_a_row = state.skipped_in_a_row;
     copy_async(network_.parameters(), host.parameters.view(), compute_.view());
     copy_async(network_.first_moment(), host.first_moment.view(), compute_.view());
     copy_async(network_.second_moment(), host.second_moment.view(), compute_.view());

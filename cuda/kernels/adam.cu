@@ -74,8 +74,11 @@ __global__ void MILLRACE_LAUNCH_BOUNDS(kFlatThreads)
   state->next += state->count;
   if (!allowed) {
     ++state->sums.skipped_steps;
+    const std::uint64_t in_a_row = ++state->skipped_in_a_row;
+    if (in_a_row > state->sums.most_skipped_in_a_row) state->sums.most_skipped_in_a_row = in_a_row;
     return;
   }
+  state->skipped_in_a_row = 0;
   ++state->step;
   ++state->sums.steps;
   LossSums& sums = state->sums.training;

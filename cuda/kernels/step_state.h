@@ -6,7 +6,7 @@
 //   begin_window, begin_pass   order, next; begin_window also the window, and the sums to zero
 //   gather_batch               begin, count; lowers the guard
 //   guard_gradient             may raise the guard; step_size
-//   adam                       step, next, training sums
+//   adam                       step, next, skipped_in_a_row, training sums
 //   add_scores                 next, scoring sums
 //
 // No kernel reads what it writes itself, except in one thread.
@@ -44,6 +44,7 @@ struct WindowSums {
   LossSums training;  // of the steps that were made
   std::uint64_t steps;
   std::uint64_t skipped_steps;  // the guard forbade them
+  std::uint64_t most_skipped_in_a_row;
 };
 
 struct StepState {
@@ -54,9 +55,10 @@ struct StepState {
   std::uint32_t next;   // the first place that no batch took yet
   std::uint32_t begin;  // the batch: places begin … begin + count
   std::uint32_t count;
-  std::uint32_t guard;  // not 0: this step's gradient or loss must not reach the weights
-  std::uint64_t step;   // t: updates made since the state began
-  double step_size;     // α_t of update number step + 1
+  std::uint32_t guard;             // not 0: this step's gradient or loss must not reach the weights
+  std::uint64_t step;              // t: updates made since the state began
+  double step_size;                // α_t of update number step + 1
+  std::uint64_t skipped_in_a_row;  // steps that the guard forbade since the last one that was made
   WindowSums sums;
 };
 

@@ -187,8 +187,9 @@ std::string sentence(const DeviceError& error) {
 
 std::string sentence(const NumericalError& error) {
   return fmt::format(
-      "Training diverged in window {}, where no update was finite; the checkpoints are from before it, so go "
-      "on with a lower --learning-rate, or begin anew with --standardize.",
+      "Training diverged: update after update up to window {} was not finite; go on with a lower "
+      "--learning-rate and --on-divergence rollback, which takes the weights of the last good checkpoint, or "
+      "begin anew with --standardize.",
       error.window);
 }
 

@@ -148,6 +148,8 @@ TrainJob train_job(const OptionValues& options) {
   job.keep = static_cast<std::size_t>(options.integer("keep"));
   job.trainer = {.errors_tolerance = errors_tolerance(options),
                  .max_bad_share = max_bad_share(options),
+                 .max_skipped_steps = static_cast<std::uint64_t>(options.integer("max-skipped-steps")),
+                 .rolls_back = options.text("on-divergence") == "rollback",
                  .checkpoint_every = options.duration("checkpoint-ms"),
                  .auc_rows = static_cast<std::size_t>(options.integer("auc-rows"))};
   return job;

@@ -27,6 +27,7 @@ RunTotals totals_of(const Lifetime& lifetime) {
           .windows = lifetime.windows,
           .steps = lifetime.steps,
           .skipped_steps = lifetime.skipped_steps,
+          .rolled_back_rows = lifetime.rolled_back_rows,
           .bad_records = lifetime.bad_records,
           .bad_records_by_reason = reason_counts(lifetime.bad_records_by_reason),
           .seconds = lifetime.seconds};
@@ -85,6 +86,7 @@ TrainSummary summary_of(const TrainResult& result) {
                   .windows = result.counts.windows,
                   .steps = result.counts.steps,
                   .skipped_steps = result.counts.skipped_steps,
+                  .rolled_back_rows = result.counts.rolled_back_rows,
                   .bad_records = total(result.counts.bad_records),
                   .bad_records_by_reason = reason_counts(result.counts.bad_records),
                   .seconds = result.elapsed.count()},
@@ -97,7 +99,9 @@ TrainSummary summary_of(const TrainResult& result) {
           .data_losses = result.data_losses,
           .lost_offsets = result.lost_offsets,
           .positions = result.checkpoint.positions,
-          .checkpoint = result.checkpoint_file.string()};
+          .checkpoint = result.checkpoint_file.string(),
+          .replayed_windows = result.replayed.windows,
+          .replayed_rows = result.replayed.rows};
 }
 
 EvaluateSummary summary_of(const EvaluateResult& result) {

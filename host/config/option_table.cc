@@ -165,6 +165,14 @@ constexpr std::array kOptions = {
            "Step size of Adam"},
     Option{"standardize", flag, "", training, only(train), kNone, "", kAny,
            "Scale each feature by its running mean and variance, which become part of the model"},
+    Option{
+        "max-skipped-steps", integer, "N", training, only(train), kNone, "100", at_least(1),
+        "Updates in a row that may be dropped because their loss or gradient was not finite; then training "
+        "has diverged"},
+    Option{
+        "on-divergence", choice, "stop|rollback", training, only(train), kNone, "stop", kAny,
+        "What divergence does: stop, or take weights and moments of the last good checkpoint and go on with "
+        "the records that come next"},
     Option{"seed", integer, "S", training, only(train), kNone, "1", at_least(0),
            "Seed of the first weights and of the shuffle"},
 

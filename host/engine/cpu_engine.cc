@@ -128,6 +128,7 @@ class CpuEngine final : public Engine {
     ModelState state;
     arrays_.save(onednn_, state);
     state.step = adam_.step();
+    state.skipped_in_a_row = skipped_in_a_row_;
     state.standardizer = standardizer_.state();
     return state;
   }
@@ -139,6 +140,7 @@ class CpuEngine final : public Engine {
     standardizer_.restore(state.standardizer);
     arrays_.load(onednn_, state);
     adam_.set_step(state.step);
+    skipped_in_a_row_ = state.skipped_in_a_row;
   }
 
   std::string_view name() const override { return "cpu"; }
@@ -174,8 +176,10 @@ class CpuEngine final : public Engine {
       outcome_.training_loss_sum += loss;
       outcome_.trained_rows += rows.size();
       ++outcome_.steps;
+      skipped_in_a_row_ = 0;
     } else {
       ++outcome_.skipped_steps;
+      outcome_.most_skipped_in_a_row = std::max(outcome_.most_skipped_in_a_row, ++skipped_in_a_row_);
     }
   }
 
@@ -192,6 +196,7 @@ class CpuEngine final : public Engine {
   Network network_;  // borrows onednn_ and arrays_
   Adam adam_;
   Standardizer standardizer_;
+  std::uint64_t skipped_in_a_row_ = 0;
 
   // Scratch.
   Shuffle shuffle_;

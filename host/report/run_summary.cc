@@ -41,6 +41,7 @@ void add(Json& json, const RunTotals& totals) {
   json["windows"] = totals.windows;
   json["steps"] = totals.steps;
   json["skipped_steps"] = totals.skipped_steps;
+  json["rolled_back_rows"] = totals.rolled_back_rows;
   json["bad_records"] = totals.bad_records;
   json["bad_records_by_reason"] = json_of(totals.bad_records_by_reason);
   json["seconds"] = number_or_null(totals.seconds);
@@ -171,6 +172,8 @@ std::string json_of(const TrainSummary& summary) {
   json["dead_letters"] = summary.dead_letters;
   json["engine"] = summary.engine;
   add(json["lifetime"], summary.lifetime);
+  json["replayed_windows"] = summary.replayed_windows;
+  json["replayed_rows"] = summary.replayed_rows;
   json["loss"] = number_or_null(summary.loss);
   json["accuracy"] = number_or_null(summary.accuracy);
   json["auc"] = number_or_null(summary.auc);
@@ -254,6 +257,14 @@ std::string text_of(const TrainSummary& summary) {
                                      counted(run.skipped_steps, "step")));
   }
   if (summary.data_losses > 0) lines.add("data lost", losses_text(summary.data_losses, summary.lost_offsets));
+  if (run.rolled_back_rows > 0) {
+    lines.add("rolled back", fmt::format("{} whose lessons are lost", counted(run.rolled_back_rows, "row")));
+  }
+  if (summary.replayed_windows > 0) {
+    lines.add("replayed",
+              fmt::format("{} of the journal before that, {}", counted(summary.replayed_windows, "window"),
+                          counted(summary.replayed_rows, "row")));
+  }
   lines.add("engine", summary.engine);
   add_positions(lines, "next to train", summary.positions);
   lines.add("in all", totals_text(summary.lifetime));

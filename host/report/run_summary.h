@@ -29,6 +29,7 @@ struct RunTotals {
   std::uint64_t windows = 0;
   std::uint64_t steps = 0;
   std::uint64_t skipped_steps = 0;
+  std::uint64_t rolled_back_rows = 0;
   std::uint64_t bad_records = 0;
   ReasonCounts bad_records_by_reason;
   double seconds = 0;
@@ -43,7 +44,9 @@ struct TrainSummary {
   std::uint64_t data_losses = 0;              // of this run, where reading went on without lost records
   std::uint64_t lost_offsets = 0;             // of these, as far as it is known how many
   std::vector<TrainedPosition> positions;
-  std::string checkpoint;  // the file that holds the result; may be empty
+  std::string checkpoint;              // the file that holds the result; may be empty
+  std::uint64_t replayed_windows = 0;  // from the journal, before this run's own
+  std::uint64_t replayed_rows = 0;
 };
 
 struct EvaluateSummary {

@@ -61,6 +61,8 @@ class Digest {
 void add(Digest& digest, const ModelState& model) {
   digest << model.shape.widths << model.parameters << model.first_moment << model.second_moment << model.step
          << model.standardizer.count << model.standardizer.mean << model.standardizer.m2;
+  // Only where it is not what every older state had, whose digests stay what they were.
+  if (model.skipped_in_a_row != 0) digest << std::string_view("skipped_in_a_row") << model.skipped_in_a_row;
 }
 
 void add(Digest& digest, const StreamSettings& settings) {

@@ -264,6 +264,7 @@ std::string write_checkpoint_header(const Checkpoint& checkpoint, const std::vec
                  {"written_at_ms", checkpoint.written_at_ms},
                  {"windows", checkpoint.windows},
                  {"step", checkpoint.model.step},
+                 {"skipped_in_a_row", checkpoint.model.skipped_in_a_row},
                  {"widths", checkpoint.model.shape.widths},
                  {"lifetime", json_of(checkpoint.lifetime)},
                  {"settings", json_of(checkpoint.settings)},
@@ -293,6 +294,9 @@ CheckpointHeader read_checkpoint_header(std::string_view text) {
   take_integer(json, "written_at_ms", checkpoint.written_at_ms);
   take_integer(json, "windows", checkpoint.windows);
   take_integer(json, "step", checkpoint.model.step);
+  if (json.contains("skipped_in_a_row")) {
+    take_integer(json, "skipped_in_a_row", checkpoint.model.skipped_in_a_row);
+  }
   take(json, "widths", checkpoint.model.shape.widths);
   checkpoint.lifetime = lifetime_of(member(json, "lifetime"));
   checkpoint.settings = settings_of(member(json, "settings"));

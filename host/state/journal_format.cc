@@ -114,7 +114,7 @@ Kind put_payload(Writer& writer, const JournalWindow& entry) {
 }
 
 Kind put_payload(Writer& writer, const JournalRollBack& entry) {
-  writer.put(entry.windows);
+  writer.put(entry.sequence);
   writer.put(entry.rows);
   return Kind::roll_back;
 }
@@ -171,7 +171,7 @@ std::optional<JournalWindow> window_of(Reader& reader, std::size_t partitions) {
 
 JournalRollBack roll_back_of(Reader& reader) {
   JournalRollBack entry;
-  reader.take(entry.windows);
+  reader.take(entry.sequence);
   reader.take(entry.rows);
   return entry;
 }

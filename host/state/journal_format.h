@@ -52,10 +52,9 @@ struct JournalWindow {
   BadRecordCounts bad_records{};
 };
 
-// The model went back to the checkpoint before the segment; positions stayed. What the windows since then
-// had taught it is lost.
+// The model went back to a checkpoint's; positions stayed. What the rows since then had taught it is lost.
 struct JournalRollBack {
-  std::uint64_t windows = 0;
+  std::uint64_t sequence = 0;  // of that checkpoint
   std::uint64_t rows = 0;
 };
 

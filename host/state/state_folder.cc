@@ -230,6 +230,7 @@ std::optional<Checkpoint> StateFolder::newest() {
   Found found = find_newest(path_, list_checkpoints(path_));
   fallbacks_ = sentences_of(found);
   for (const Damage& each : found.damage) damaged_.insert(each.sequence);
+  if (const auto good = newest_good()) good_ = good->sequence;
   return std::move(found.checkpoint);
 }
 
@@ -260,12 +261,26 @@ std::vector<JournalSegment> StateFolder::journal_after(const Checkpoint& checkpo
   return read_journals(path_, checkpoint.sequence, journal_notes_);
 }
 
+std::optional<Checkpoint> StateFolder::newest_good() const {
+  const auto listed = list_checkpoints(path_);
+  for (auto each = listed.rbegin(); each != listed.rend(); ++each) {
+    try {
+      Checkpoint checkpoint = read_checkpoint(each->file);
+      if (checkpoint.model.skipped_in_a_row == 0) return checkpoint;
+    } catch (const StateError& error) {
+      if (error.kind != StateError::Kind::damaged) throw;
+    }
+  }
+  return std::nullopt;
+}
+
 fs::path StateFolder::save(Checkpoint& checkpoint, std::span<const PartitionStart> partitions) {
   if (journal_) journal_->sync();
   checkpoint.sequence = next_sequence_;
   checkpoint.written_at_ms = now_ms();
   fs::path file = path_ / checkpoint_file_name(next_sequence_);
   write_checkpoint(file, checkpoint);
+  if (checkpoint.model.skipped_in_a_row == 0) good_ = next_sequence_;
   ++next_sequence_;
   begin_journal(checkpoint, partitions);
   remove_old();
@@ -285,7 +300,7 @@ void StateFolder::remove_old() const {
     if (kept < keep_) {
       if (!damaged_.contains(each->sequence)) ++kept;
       oldest_kept = each->sequence;
-    } else {
+    } else if (each->sequence != good_) {
       remove_file(each->file);
     }
   }

@@ -49,6 +49,10 @@ class StateFolder {
   // newer_version, io.
   [[nodiscard]] std::optional<Checkpoint> newest();
 
+  // The newest checkpoint whose last update was made: training that has come to nothing may go back to it. It
+  // is kept, however many come after it. Errors: StateError newer_version, io.
+  [[nodiscard]] std::optional<Checkpoint> newest_good() const;
+
   // One sentence for each checkpoint that the last newest() passed over: what was wrong and what is used
   // instead.
   [[nodiscard]] std::span<const std::string> fallbacks() const noexcept { return fallbacks_; }
@@ -83,6 +87,7 @@ class StateFolder {
   FileDescriptor lock_;
   std::size_t keep_ = kDefaultKeep;
   std::uint64_t next_sequence_;
+  std::optional<std::uint64_t> good_;  // sequence of newest_good(), as far as saved or looked for
   std::set<std::uint64_t> damaged_;
   std::vector<std::string> fallbacks_;
   std::vector<std::string> journal_notes_;

@@ -40,8 +40,7 @@ class SegmentReplay {
       } else if (const auto* window = std::get_if<JournalWindow>(&entry)) {
         if (!train(*window, counts, stop)) return false;
       } else {
-        parts_.engine.restore(begin_);
-        checkpoint_.lifetime.rolled_back_rows += std::get<JournalRollBack>(entry).rows;
+        roll_back(std::get<JournalRollBack>(entry));
       }
     }
     checkpoint_.model = parts_.engine.snapshot();
@@ -74,6 +73,12 @@ class SegmentReplay {
     counts.rows += slot_.rows;
     slot_.clear();
     return true;
+  }
+
+  void roll_back(const JournalRollBack& entry) {
+    const bool to_begin = entry.sequence == segment_.header.sequence;
+    parts_.engine.restore(to_begin ? begin_ : parts_.earlier_model(entry.sequence));
+    checkpoint_.lifetime.rolled_back_rows += entry.rows;
   }
 
   void open() {

@@ -29,6 +29,8 @@ struct ReplayParts {
   const Decoder& decoder;
   // A source that begins at these positions, of partitions that the journal or the state names.
   std::function<std::unique_ptr<RecordSource>(std::span<const TrainedPosition>)> open_source;
+  // The model of a checkpoint that the segment's own follows.
+  std::function<ModelState(std::uint64_t sequence)> earlier_model;
   unsigned decode_threads = 1;
   bool goes_on_after_loss = false;  // train what is left of a window, instead of throwing
 };

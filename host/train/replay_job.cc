@@ -69,6 +69,10 @@ bool replay_one(const ReplayJob& job, const JournalSegment& segment, Checkpoint&
   const ReplayParts parts{.engine = *engine,
                           .decoder = decoder,
                           .open_source = open_source,
+                          .earlier_model =
+                              [&job](std::uint64_t sequence) {
+                                return read_checkpoint(job.state / checkpoint_file_name(sequence)).model;
+                              },
                           .decode_threads = job.decode_threads,
                           .goes_on_after_loss = job.goes_on_after_loss};
   return replay_segment(segment, parts, checkpoint, counts, stop);

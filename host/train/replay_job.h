@@ -1,6 +1,7 @@
 // Replay from Kafka: opens what the journal's settings ask for, and brings a checkpoint to the journal's end.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <stop_token>
@@ -17,6 +18,7 @@
 namespace millrace {
 
 struct ReplayJob {
+  std::filesystem::path state;  // the folder, which is read
   SourceSettings source;        // topics, header, group and positions come from the journal
   std::string engine = "auto";  // where the journal's own engine cannot be made here
   CudaSettings cuda;            // `choices` come from the journal

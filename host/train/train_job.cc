@@ -90,7 +90,8 @@ Checkpoint open_model(const TrainJob& job, StateFolder& state, const TrainObserv
 }
 
 ReplayJob replay_job(const TrainJob& job, const TrainObserver& observer) {
-  return {.source = job.source,
+  return {.state = job.state,
+          .source = job.source,
           .engine = job.engine,
           .cuda = job.cuda,
           .decode_threads = job.decode_threads,

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include <numeric>
+#include <spdlog/spdlog.h>
 #include <utility>
 
 #include "millrace/errors.h"
@@ -22,6 +23,11 @@ Trainer::Trainer(Parts parts, Checkpoint checkpoint, TrainerSettings settings)
 std::chrono::duration<double> Trainer::elapsed() const { return Clock::now() - begun_; }
 
 void Trainer::run(const Observer& observe) {
+  // A run that stopped so must not spend another window on finding out again.
+  if (checkpoint_.model.skipped_in_a_row >= settings_.max_skipped_steps) {
+    if (!settings_.rolls_back) throw NumericalError(checkpoint_.windows - 1);
+    roll_back();
+  }
   try {
     train_stream(observe);
   } catch (const BadRecordError&) {
@@ -46,8 +52,13 @@ void Trainer::train_stream(const Observer& observe) {
     begin(slot);
     const bool engine_is_full = in_flight_.size() >= parts_.engine.windows_in_flight();
     if (engine_is_full || !parts_.assembler.ready()) finish_oldest(observe);
+    if (diverged_) {
+      finish_all(observe);
+      roll_back();
+    }
   }
   finish_all(observe);
+  if (diverged_) roll_back();
 }
 
 WindowSlot* Trainer::take(const Observer& observe) {
@@ -101,8 +112,11 @@ void Trainer::finish_all(const Observer& observe) {
 void Trainer::finish_oldest(const Observer& observe) {
   WindowSlot* slot = in_flight_.front();
   const WindowOutcome outcome = slot->rows > 0 ? parts_.engine.wait() : WindowOutcome{};
-  if (outcome.steps == 0 && outcome.skipped_steps > 0) throw NumericalError(outcome.window);
   account(*slot, outcome);
+  if (outcome.most_skipped_in_a_row >= settings_.max_skipped_steps) {
+    if (!settings_.rolls_back) throw NumericalError(outcome.window);
+    diverged_ = true;
+  }
   in_flight_.pop_front();
   observe({outcome, counts_, metrics_, elapsed(), parts_.positions.commits(), *slot,
            parts_.assembler.ring_fill()});
@@ -126,6 +140,23 @@ void Trainer::account(const WindowSlot& slot, const WindowOutcome& outcome) {
   parts_.positions.committable(slot.commit_offsets);
 }
 
+void Trainer::roll_back() {
+  const std::optional<Checkpoint> good = parts_.state.newest_good();
+  // A second time without an update in between would go on for ever.
+  if (!good || steps_at_roll_back_ == counts_.steps) throw NumericalError(checkpoint_.windows - 1);
+  const std::uint64_t lost = before_.rows + counts_.rows - good->lifetime.rows;
+  parts_.state.journal().append(JournalRollBack{good->sequence, lost});
+  parts_.state.journal().sync();
+  parts_.engine.restore(good->model);
+  spdlog::warn(
+      "training diverged: went back to the weights of checkpoint {}; what {} rows had taught is lost",
+      good->sequence, lost);
+  counts_.rolled_back_rows += lost;
+  steps_at_roll_back_ = counts_.steps;
+  diverged_ = false;
+  save();
+}
+
 void Trainer::save() {
   parts_.activity(RunActivity::saving);
   const std::chrono::duration<double> begun = elapsed();
@@ -138,6 +169,7 @@ void Trainer::save() {
   lifetime.windows += counts_.windows;
   lifetime.steps += counts_.steps;
   lifetime.skipped_steps += counts_.skipped_steps;
+  lifetime.rolled_back_rows += counts_.rolled_back_rows;
   const BadRecordCounts& bad = counts_.bad_records;
   lifetime.bad_records = std::accumulate(bad.begin(), bad.end(), lifetime.bad_records);
   add_to(lifetime.bad_records_by_reason, counts_.bad_records);

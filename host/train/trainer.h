@@ -6,6 +6,7 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct RunCounts {
   std::uint64_t windows = 0;
   std::uint64_t steps = 0;
   std::uint64_t skipped_steps = 0;
+  std::uint64_t rolled_back_rows = 0;  // trained, and lost again when the model went back to a checkpoint
   BadRecordCounts bad_records{};
   std::uint64_t dead_letters = 0;
 };
@@ -58,6 +60,8 @@ struct SavedCheckpoint {
 struct TrainerSettings {
   ErrorsTolerance errors_tolerance = ErrorsTolerance::none;
   double max_bad_share = 1;  // of the newest records; see BadShare
+  std::uint64_t max_skipped_steps = 100;  // in a row, then training has diverged
+  bool rolls_back = false;                // when it has: to the last good checkpoint, instead of ending
   std::chrono::milliseconds checkpoint_every{10'000};
   std::size_t auc_rows = 10'000;
 };
@@ -112,6 +116,8 @@ class Trainer {
   void finish_oldest(const Observer& observe);
   void finish_all(const Observer& observe);
   void account(const WindowSlot& slot, const WindowOutcome& outcome);
+  // Training has diverged, as the window showed that the engine was done with last.
+  void roll_back();
   void save();
 
   Parts parts_;
@@ -126,6 +132,8 @@ class Trainer {
   RunCounts counts_;
   JournalWindow entry_;  // of the window that is written; kept for its memory
   BadShare bad_share_;
+  bool diverged_ = false;
+  std::optional<std::uint64_t> steps_at_roll_back_;  // counts_.steps at the last one
   std::uint64_t saved_records_ = 0;  // of counts_.records, those that the newest checkpoint covers
   Prequential metrics_;
 };

@@ -49,9 +49,10 @@ struct WindowOutcome {
   std::span<const float> labels;  // [rows] likewise
   // Training, all epochs together; zero if the window was only scored.
   double training_loss_sum = 0;
-  std::uint64_t trained_rows = 0;   // rows × epochs, less those of skipped steps
-  std::uint64_t steps = 0;          // updates made
-  std::uint64_t skipped_steps = 0;  // updates dropped because loss or gradient was not finite
+  std::uint64_t trained_rows = 0;           // rows × epochs, less those of skipped steps
+  std::uint64_t steps = 0;                  // updates made
+  std::uint64_t skipped_steps = 0;          // updates dropped because loss or gradient was not finite
+  std::uint64_t most_skipped_in_a_row = 0;  // of these, with those right before the window
 };
 
 // Host memory that the engine can stage from (pinned, where there is a GPU), aligned to 64 bytes.

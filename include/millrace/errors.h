@@ -222,11 +222,11 @@ class DeviceError : public Error {
   const std::string detail;
 };
 
-// Training diverged: no step of a window had finite gradients.
+// Training diverged: update after update had a loss or a gradient that was not finite.
 class NumericalError : public Error {
  public:
   explicit NumericalError(std::uint64_t window_index)
-      : Error("window " + std::to_string(window_index) + ": no finite step"), window(window_index) {}
+      : Error("up to window " + std::to_string(window_index) + ": no finite step"), window(window_index) {}
   [[nodiscard]] ExitCode exit_code() const noexcept override { return ExitCode::numerical; }
 
   const std::uint64_t window;

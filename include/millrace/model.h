@@ -49,10 +49,11 @@ struct StandardizerState {
 // All that an engine holds between two windows. Two equal states train on equally, bit for bit.
 struct ModelState {
   NetworkShape shape;
-  std::vector<float> parameters;     // [shape.parameters()], layout: NetworkShape::offset
-  std::vector<float> first_moment;   // Adam's m, the same layout
-  std::vector<float> second_moment;  // Adam's v, the same layout
-  std::uint64_t step = 0;            // optimizer updates so far
+  std::vector<float> parameters;       // [shape.parameters()], layout: NetworkShape::offset
+  std::vector<float> first_moment;     // Adam's m, the same layout
+  std::vector<float> second_moment;    // Adam's v, the same layout
+  std::uint64_t step = 0;              // optimizer updates so far
+  std::uint64_t skipped_in_a_row = 0;  // updates dropped since the last one that was made
   StandardizerState standardizer;
 
   bool operator==(const ModelState&) const = default;

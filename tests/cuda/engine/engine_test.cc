@@ -241,12 +241,37 @@ TEST_F(CudaEngineTest, SkipsTheStepsThatAreNotFiniteAsTheCpuEngineDoes) {
   const WindowOutcome its = run_window(*cpu, window.view());
   EXPECT_EQ(mine.skipped_steps, 2U);  // one in each epoch
   EXPECT_EQ(mine.skipped_steps, its.skipped_steps);
+  EXPECT_EQ(mine.most_skipped_in_a_row, its.most_skipped_in_a_row);
   EXPECT_EQ(mine.steps, its.steps);
   EXPECT_EQ(mine.trained_rows, its.trained_rows);
   EXPECT_TRUE(std::isfinite(mine.training_loss_sum));
   const ModelState state = cuda->snapshot();
   EXPECT_TRUE(std::ranges::all_of(state.parameters, [](float w) { return std::isfinite(w); }));
   EXPECT_EQ(state.step, cpu->snapshot().step);
+}
+
+TEST_F(CudaEngineTest, CountsSkippedStepsInARowOverWindowsAndRestoresAsTheCpuEngineDoes) {
+  TrainingSettings settings = settings_of(64, 2);
+  settings.standardize = false;
+  const auto cuda = device_engine(kShape, settings, 64);
+  const auto cpu = make_cpu_engine(kShape, settings, 64, 1);
+  const SampleWindow good(3, 40, kShape.features());
+  for (std::uint64_t index = 0; index < 2; ++index) {
+    SampleWindow bad(index, 40, kShape.features());
+    for (std::uint32_t f = 0; f < kShape.features(); ++f) {
+      bad.values[bad.row_index[11] * kShape.features() + f] = std::numeric_limits<float>::max();
+    }
+    for (Engine* engine : {static_cast<Engine*>(cuda.get()), cpu.get()}) {
+      EXPECT_EQ(run_window(*engine, bad.view()).most_skipped_in_a_row, 2 * index + 2);
+      const ModelState state = engine->snapshot();
+      EXPECT_EQ(state.skipped_in_a_row, 2 * index + 2);
+      engine->restore(state);
+    }
+  }
+  for (Engine* engine : {static_cast<Engine*>(cuda.get()), cpu.get()}) {
+    EXPECT_EQ(run_window(*engine, good.view()).most_skipped_in_a_row, 0U);
+    EXPECT_EQ(engine->snapshot().skipped_in_a_row, 0U);
+  }
 }
 
 TEST_F(CudaEngineTest, KeepsItsChoicesAsTextThatAnEngineTakesUpAgain) {

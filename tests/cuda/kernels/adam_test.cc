@@ -56,7 +56,12 @@ StepState state_before(std::uint32_t guard) {
   state.guard = guard;
   state.step = 41;
   state.step_size = kStepSize;
-  state.sums = {.scoring = {1.5, 2, 3}, .training = {4.5, 5, 6}, .steps = 7, .skipped_steps = 8};
+  state.skipped_in_a_row = 2;
+  state.sums = {.scoring = {1.5, 2, 3},
+                .training = {4.5, 5, 6},
+                .steps = 7,
+                .skipped_steps = 8,
+                .most_skipped_in_a_row = 2};
   return state;
 }
 
@@ -132,6 +137,8 @@ TEST(AdamKernel, AddsTheLossesUpAndCountsTheStep) {
       EXPECT_EQ(after.sums.steps, 8U);
       EXPECT_EQ(after.sums.skipped_steps, 8U);
       EXPECT_EQ(after.step, 42U);
+      EXPECT_EQ(after.skipped_in_a_row, 0U);
+      EXPECT_EQ(after.sums.most_skipped_in_a_row, 2U);
       EXPECT_EQ(after.next, 64U + 31U);
       EXPECT_EQ(after.sums.scoring.loss, 1.5);
     });
@@ -150,6 +157,8 @@ TEST(AdamKernel, CountsAStepThatTheGuardForbidsAsSkippedAndGoesOn) {
     EXPECT_EQ(after.sums.steps, 7U);
     EXPECT_EQ(after.sums.skipped_steps, 9U);
     EXPECT_EQ(after.step, 41U);
+    EXPECT_EQ(after.skipped_in_a_row, 3U);
+    EXPECT_EQ(after.sums.most_skipped_in_a_row, 3U);
     EXPECT_EQ(after.next, 64U + 31U);
   });
 }

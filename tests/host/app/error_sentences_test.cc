@@ -81,6 +81,10 @@ std::vector<Example> examples() {
           ExitCode::bad_records,
           {"1200 of the newest 10000", "--max-bad-share 0.1 ", "too few or too many fields"}, 1200U, 10'000U,
           0.1, "column_count"),
+      example<ChangedWindowError>(
+          ExitCode::data_lost,
+          {"Window 7", "clicks/3 from offset 5 to 9", "3 of its 5 rows", "--on-data-loss"}, 7U, 5U, 3U,
+          std::vector<ChangedWindowError::Range>{{{"clicks", 3}, 5, 10}}),
       example<MismatchError>(ExitCode::usage, {"cancer", "--layers 128", "not 64"}, "cancer", "layers", "128",
                              "64"),
       example<DeviceError>(ExitCode::device, {"no driver", "--engine cpu"}, "no driver"),

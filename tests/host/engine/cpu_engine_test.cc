@@ -245,12 +245,15 @@ TEST(CpuEngine, ASkippedBatchLeavesTheStateAsItWas) {
   const ModelState before = engine->snapshot();
   SampleWindow window(1, 20, 5);
   window.values[window.row_index[7] * 5] = kInfinity;
-  EXPECT_EQ(run_window(*engine, window).skipped_steps, 2U);
+  const WindowOutcome outcome = run_window(*engine, window);
+  EXPECT_EQ(outcome.skipped_steps, 2U);
+  EXPECT_EQ(outcome.most_skipped_in_a_row, 2U);
   const ModelState after = engine->snapshot();
   EXPECT_EQ(after.parameters, before.parameters);
   EXPECT_EQ(after.first_moment, before.first_moment);
   EXPECT_EQ(after.second_moment, before.second_moment);
   EXPECT_EQ(after.step, before.step);
+  EXPECT_EQ(after.skipped_in_a_row, 2U);
 
   // And nothing of it lingers in a buffer: the next window trains as if it had not been there.
   const auto fresh = make_cpu_engine({{5, 16, 1}}, settings_with(32, 2), 20, 1);

@@ -58,7 +58,7 @@ bool equal(const JournalEntry& a, const JournalEntry& b) {
   }
   if (const auto* back = std::get_if<JournalRollBack>(&a)) {
     const auto& other = std::get<JournalRollBack>(b);
-    return back->windows == other.windows && back->rows == other.rows;
+    return back->sequence == other.sequence && back->rows == other.rows;
   }
   const auto& left = std::get<JournalWindow>(a);
   const auto& right = std::get<JournalWindow>(b);

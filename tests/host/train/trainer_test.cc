@@ -52,10 +52,18 @@ class TrainingRun {
     std::chrono::milliseconds checkpoint_every = std::chrono::hours{1};
     std::function<void(MemorySource&)> prepare = [](MemorySource&) {};
     bool goes_on_after_loss = false;
+    double learning_rate = 0.01;
+    bool rolls_back = false;
+    bool standardize = true;
   };
 
   TrainingRun(const std::filesystem::path& folder, const Plan& plan)
-      : state_(StateFolder::open(folder)), source_(partitions(plan.partitions)) {
+      : training_{.epochs = 2,
+                  .batch = 8,
+                  .learning_rate = plan.learning_rate,
+                  .standardize = plan.standardize},
+        state_(StateFolder::open(folder)),
+        source_(partitions(plan.partitions)) {
     append_rows(source_, plan.rows);
     plan.prepare(source_);
     Checkpoint checkpoint = state_.newest().value_or(Checkpoint{});
@@ -98,6 +106,8 @@ class TrainingRun {
         std::move(checkpoint),
         TrainerSettings{.errors_tolerance = plan.tolerance,
                         .max_bad_share = plan.max_bad_share,
+                        .max_skipped_steps = 5,
+                        .rolls_back = plan.rolls_back,
                         .checkpoint_every = plan.checkpoint_every,
                         .auc_rows = 100});
   }
@@ -130,10 +140,15 @@ class TrainingRun {
       }
       return source;
     };
-    const ReplayParts parts{.engine = *engine_,
-                            .decoder = decoder_,
-                            .open_source = open_source,
-                            .goes_on_after_loss = plan.goes_on_after_loss};
+    const ReplayParts parts{
+        .engine = *engine_,
+        .decoder = decoder_,
+        .open_source = open_source,
+        .earlier_model =
+            [&](std::uint64_t sequence) {
+              return read_checkpoint(state_.path() / checkpoint_file_name(sequence)).model;
+            },
+        .goes_on_after_loss = plan.goes_on_after_loss};
     for (const JournalSegment& segment : state_.journal_after(checkpoint)) {
       ASSERT_EQ(segment.header.trained_digest, trained_digest(checkpoint));
       ASSERT_TRUE(replay_segment(segment, parts, checkpoint, replayed_, {}));
@@ -144,7 +159,7 @@ class TrainingRun {
     durable_at_commit_ = read_newest_checkpoint(state_.path()).value().positions;
   }
 
-  const TrainingSettings training_{.epochs = 2, .batch = 8, .learning_rate = 0.01, .standardize = true};
+  const TrainingSettings training_;
   StateFolder state_;
   MemorySource source_;
   CsvDecoder decoder_{CsvSettings{.features = kFeatures}};
@@ -268,6 +283,58 @@ TEST(Trainer, RecordsThatCompactionTookAreFoundAndTheNextWindowsStayWhole) {
   const Checkpoint checkpoint = read_newest_checkpoint(folder.path()).value();
   EXPECT_EQ(checkpoint.lifetime.rows, 199U);
   EXPECT_EQ(checkpoint.windows, 10U);
+}
+
+// One update of such a size, and no other is finite.
+constexpr double kExplosiveRate = 1e30;
+
+TEST(Trainer, DivergenceEndsTheRunAndARestartDoesNotSpendAnotherWindowOnIt) {
+  const support::TempDir folder;
+  const TrainingRun::Plan explosive{.learning_rate = kExplosiveRate};
+  EXPECT_THROW(TrainingRun(folder.path(), explosive).train(), NumericalError);
+  EXPECT_EQ(read_newest_checkpoint(folder.path())->windows, 0U);
+  for (int restart = 0; restart < 2; ++restart) {
+    EXPECT_THROW(TrainingRun(folder.path(), explosive).train(), NumericalError);
+    EXPECT_EQ(read_newest_checkpoint(folder.path())->windows, 1U);
+  }
+}
+
+TEST(Trainer, ARollBackTakesTheLastGoodWeightsAndGoesOnWithTheNextRecords) {
+  const support::TempDir folder;
+  TrainingRun(folder.path(), {.stop = {.when = StopRule::When::records, .records = 100}}).train();
+  const ModelState good = read_newest_checkpoint(folder.path())->model;
+  TrainingRun run(folder.path(), {.learning_rate = kExplosiveRate, .rolls_back = true});
+  const Trainer& trainer = run.train();
+  EXPECT_EQ(trainer.counts().rolled_back_rows, 100U);
+  const Checkpoint after = read_newest_checkpoint(folder.path()).value();
+  EXPECT_EQ(after.model, good);
+  EXPECT_EQ(after.windows, 10U);
+  EXPECT_EQ(after.positions[0].next.offset, 100);
+  EXPECT_EQ(after.lifetime.rows, 200U);
+  EXPECT_EQ(after.lifetime.rolled_back_rows, 100U);
+}
+
+TEST(Trainer, ARollBackBringsAStoppedRunOnItsWayAgain) {
+  const support::TempDir folder;
+  EXPECT_THROW(TrainingRun(folder.path(), {.learning_rate = kExplosiveRate}).train(), NumericalError);
+  TrainingRun run(folder.path(), {.rolls_back = true});
+  const Trainer& trainer = run.train();
+  EXPECT_EQ(trainer.counts().rolled_back_rows, 20U);
+  EXPECT_EQ(trainer.checkpoint().lifetime.rows, 200U);
+  EXPECT_EQ(trainer.counts().skipped_steps, 0U);
+}
+
+TEST(Trainer, ARunWithoutASingleFiniteUpdateEndsAfterOneRollBack) {
+  const support::TempDir folder;
+  const auto huge = [](MemorySource& source) {
+    for (int row = 0; row < 200; ++row) {
+      const char* const value = row % 2 == 0 ? "3e38,3e38,3e38" : "-3e38,-3e38,-3e38";
+      source.append(static_cast<std::size_t>(row % 2), {.key = "1", .value = value, .header = {}});
+    }
+  };
+  TrainingRun run(folder.path(), {.rows = 0, .prepare = huge, .rolls_back = true, .standardize = false});
+  EXPECT_THROW(run.train(), NumericalError);
+  EXPECT_EQ(read_newest_checkpoint(folder.path())->lifetime.rolled_back_rows, 20U);
 }
 
 TEST(Trainer, LifetimeAddsUpOverRuns) {
