@@ -10,6 +10,7 @@
 #include "app/summaries.h"
 #include "kafka/admin.h"
 #include "report/progress.h"
+#include "state/journal.h"
 #include "state/state_folder.h"
 
 namespace millrace {
@@ -25,7 +26,7 @@ InspectSummary inspect_folder(const std::filesystem::path& folder) {
   return summary_of(*newest, folder / checkpoint_file_name(newest->sequence));
 }
 
-InspectSummary inspect_path(const std::filesystem::path& path) {
+InspectSummary inspect_checkpoint(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path)) return inspect_folder(path);
   return summary_of(read_checkpoint(path), path);
 }
@@ -56,7 +57,12 @@ ExitCode run_inspect(const OptionValues& options) {
   if (options.positional().empty()) {
     print(inspect_topic(client_settings(options), options.text("topic")));
   } else {
-    print(inspect_path(options.positional().front()));
+    const std::filesystem::path path = options.positional().front();
+    if (is_journal(path)) {
+      print(summary_of(read_journal(path), path));
+    } else {
+      print(inspect_checkpoint(path));
+    }
   }
   return ExitCode::done;
 }

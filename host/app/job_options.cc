@@ -155,6 +155,15 @@ TrainJob train_job(const OptionValues& options) {
   return job;
 }
 
+ReplayJob replay_job(const OptionValues& options) {
+  ReplayJob job;
+  job.state = options.positional().front();
+  job.source = {.client = client_settings(options),
+                .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+  job.decode_threads = decode_threads(options);
+  return job;
+}
+
 EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& state) {
   const LabelRule label = parse_label_rule(options.given("label") ? options.text("label") : state.label);
   EvaluateJob job;

@@ -11,6 +11,7 @@
 #include "kafka/kafka_source.h"
 #include "train/errors_tolerance.h"
 #include "train/evaluate_job.h"
+#include "train/replay_job.h"
 #include "train/train_job.h"
 
 namespace millrace {
@@ -23,6 +24,9 @@ namespace millrace {
 [[nodiscard]] TrainJob train_job(const OptionValues& options);
 // Features, columns and label come from the state where the command line names none.
 [[nodiscard]] EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& state);
+
+// Without `note`; `options` names the state as DIR.
+[[nodiscard]] ReplayJob replay_job(const OptionValues& options);
 
 [[nodiscard]] unsigned decode_threads(const OptionValues& options);  // --threads
 // What `--threads 0` means: one decoder keeps up with about two engine threads.

@@ -20,6 +20,7 @@
 #include "app/inspect_command.h"
 #include "app/log_output.h"
 #include "app/produce_command.h"
+#include "app/replay_command.h"
 #include "app/train_command.h"
 #include "config/options.h"
 #include "report/metrics_table.h"
@@ -47,6 +48,7 @@ constexpr std::array kCommands = {
     CommandEntry{Command::train, run_train},
     CommandEntry{Command::evaluate, run_evaluate},
     CommandEntry{Command::inspect, run_inspect},
+    CommandEntry{Command::replay, run_replay},
     CommandEntry{Command::bench, run_bench},
     CommandEntry{Command::demo, run_demo},
     CommandEntry{Command::doctor, run_doctor},

@@ -120,6 +120,32 @@ EvaluateSummary summary_of(const EvaluateResult& result) {
           .checkpoint = {}};
 }
 
+JournalSummary summary_of(const JournalSegment& segment, const std::filesystem::path& file) {
+  JournalSummary summary{.file = file.string(),
+                         .sequence = segment.header.sequence,
+                         .trouble = segment.trouble,
+                         .settings = settings_of(segment.header.settings)};
+  std::vector<TopicPartition> partitions;
+  for (const JournalEntry& entry : segment.entries) {
+    if (const auto* found = std::get_if<PartitionStart>(&entry)) {
+      partitions.push_back(found->partition);
+    } else if (const auto* back = std::get_if<JournalRollBack>(&entry)) {
+      summary.entries.push_back({.rolled_back_to = back->sequence, .rows = back->rows});
+    } else {
+      const auto& window = std::get<JournalWindow>(entry);
+      JournalSummary::Entry line{.window = window.index,
+                                 .rows = window.rows,
+                                 .records = window.records,
+                                 .rows_digest = window.rows_digest};
+      for (const PartitionRange& range : window.ranges) {
+        line.ranges.push_back({partitions[range.partition], range.begin, range.end});
+      }
+      summary.entries.push_back(std::move(line));
+    }
+  }
+  return summary;
+}
+
 InspectSummary summary_of(const Checkpoint& checkpoint, const std::filesystem::path& file) {
   return {.file = file.string(),
           .version = checkpoint.millrace_version,

@@ -6,6 +6,7 @@
 
 #include "report/run_summary.h"
 #include "state/checkpoint.h"
+#include "state/journal_format.h"
 #include "train/evaluate_job.h"
 #include "train/train_job.h"
 
@@ -17,6 +18,7 @@ namespace millrace {
 
 [[nodiscard]] TrainSummary summary_of(const TrainResult& result);
 [[nodiscard]] EvaluateSummary summary_of(const EvaluateResult& result);
+[[nodiscard]] JournalSummary summary_of(const JournalSegment& segment, const std::filesystem::path& file);
 [[nodiscard]] InspectSummary summary_of(const Checkpoint& checkpoint, const std::filesystem::path& file);
 
 }  // namespace millrace

@@ -14,10 +14,10 @@ using enum OptionGroup;
 using enum OptionType;
 
 constexpr auto kBrokerCommands = only(produce, train, evaluate, inspect);
-constexpr auto kKafkaCommands = only(produce, train, evaluate, inspect, bench);
-constexpr auto kReporters = only(produce, train, evaluate, inspect, bench, doctor);
+constexpr auto kKafkaCommands = only(produce, train, evaluate, inspect, replay, bench);
+constexpr auto kReporters = only(produce, train, evaluate, inspect, replay, bench, doctor);
 constexpr auto kConsumers = only(train, evaluate);
-constexpr auto kReaders = only(train, evaluate, bench);
+constexpr auto kReaders = only(train, evaluate, replay, bench);
 constexpr CommandSet kNone{};
 
 constexpr OptionRange kAny{};
@@ -182,6 +182,8 @@ constexpr std::array kOptions = {
     Option{"checkpoint-ms", milliseconds, "MS", state, only(train), kNone, "10000", kUpToADay,
            "How often a checkpoint is written while training"},
     Option{"keep", integer, "K", state, only(train), kNone, "3", between(1, 1000), "Checkpoints to keep"},
+    Option{"verify", flag, "", state, only(replay), kNone, "", kAny,
+           "Train from the oldest checkpoint to the newest again and compare; nothing is written"},
 
     // Output and configuration
     Option{"auc-rows", integer, "N", output, kConsumers, kNone, "10000", between(2, 10'000'000),
@@ -204,7 +206,7 @@ constexpr std::array kOptions = {
            "Print the result as one JSON object on standard output"},
     Option{"log-format", choice, "text|json", output, kConsumers, kNone, "text", kAny,
            "What standard error is written for: people, or programs, as one JSON object a line"},
-    Option{"quiet", flag, "", output, only(produce, train, evaluate, bench, demo), kNone, "", kAny,
+    Option{"quiet", flag, "", output, only(produce, train, evaluate, replay, bench, demo), kNone, "", kAny,
            "No progress on standard error"},
     Option{"config", text, "FILE", output, kKafkaCommands, kNone, "", kAny,
            "Read options from a TOML file as well"},
@@ -224,6 +226,10 @@ constexpr std::array kCommands = {
                        false},
     CommandDescription{inspect, "inspect", "Says what is in a state folder, a checkpoint or a topic",
                        "DIR|FILE", "millrace inspect cancer", false},
+    CommandDescription{replay, "replay",
+                       "Trains the windows of a state's journal again: those after the newest checkpoint, or "
+                       "all of them, to verify the checkpoints",
+                       "DIR", "millrace replay cancer --brokers localhost:9092 --verify", false},
     CommandDescription{
         bench, "bench",
         "Measures a stage of the program on this machine, beside the bound that it runs against: step "

@@ -27,6 +27,7 @@ enum class Command {
   train,
   evaluate,
   inspect,
+  replay,
   bench,
   demo,
   doctor,

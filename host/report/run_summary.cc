@@ -234,6 +234,54 @@ std::string json_of(const InspectSummary& summary) {
   return text_of_json(json);
 }
 
+std::string json_of(const JournalSummary& summary) {
+  Json json;
+  json["schema_version"] = kSummarySchemaVersion;
+  json["file"] = summary.file;
+  json["sequence"] = summary.sequence;
+  json["trouble"] = summary.trouble.empty() ? Json() : Json(summary.trouble);
+  for (const Setting& setting : summary.settings) json["settings"][setting.name] = json_of(setting.value);
+  json["entries"] = Json::array();
+  for (const JournalSummary::Entry& entry : summary.entries) {
+    if (entry.rolled_back_to) {
+      json["entries"].push_back({{"rolled_back_to", *entry.rolled_back_to}, {"rows", entry.rows}});
+      continue;
+    }
+    Json line = {{"window", entry.window},
+                 {"rows", entry.rows},
+                 {"records", entry.records},
+                 {"rows_digest", hex(entry.rows_digest)},
+                 {"ranges", Json::object()}};
+    for (const JournalSummary::Range& range : entry.ranges) {
+      line["ranges"][range.partition.topic][std::to_string(range.partition.partition)] = {range.begin.offset,
+                                                                                          range.end.offset};
+    }
+    json["entries"].push_back(std::move(line));
+  }
+  return text_of_json(json);
+}
+
+std::string json_of(const ReplaySummary& summary) {
+  Json json;
+  json["schema_version"] = kSummarySchemaVersion;
+  json["checkpoints"] = Json::array();
+  std::uint64_t windows = 0;
+  std::uint64_t rows = 0;
+  for (const ReplaySummary::Step& step : summary.steps) {
+    json["checkpoints"].push_back({{"from", step.from},
+                                   {"to", step.to},
+                                   {"windows", step.windows},
+                                   {"rows", step.rows},
+                                   {"equal", step.equal}});
+    windows += step.windows;
+    rows += step.rows;
+  }
+  json["windows"] = windows;
+  json["rows"] = rows;
+  json["seconds"] = number_or_null(summary.seconds);
+  return text_of_json(json);
+}
+
 std::string json_of(const TopicSummary& summary) {
   Json json;
   json["schema_version"] = kSummarySchemaVersion;
@@ -311,6 +359,41 @@ std::string text_of(const InspectSummary& summary) {
   return fmt::format("{}, number {}{}{}{}{}", summary.file, summary.sequence, what.text(),
                      summary.settings.empty() ? "" : "\n\nSettings", settings.text(),
                      summary.standardizer.empty() ? "" : standardizer_text(summary.standardizer));
+}
+
+std::string text_of(const JournalSummary& summary) {
+  Lines lines;
+  for (const JournalSummary::Entry& entry : summary.entries) {
+    if (entry.rolled_back_to) {
+      lines.add("roll-back",
+                fmt::format("to checkpoint {}, {} lost", *entry.rolled_back_to, counted(entry.rows, "row")));
+      continue;
+    }
+    std::string where;
+    for (const JournalSummary::Range& range : entry.ranges) {
+      where += fmt::format("{}{}/{} {}-{}", where.empty() ? "" : ", ", range.partition.topic,
+                           range.partition.partition, range.begin.offset, range.end.offset - 1);
+    }
+    lines.add(fmt::format("window {}", entry.window), fmt::format("{} of {}: {}", counted(entry.rows, "row"),
+                                                                  counted(entry.records, "record"), where));
+  }
+  return fmt::format("{}: what was trained after checkpoint {}.{}{}", summary.file, summary.sequence,
+                     summary.trouble.empty() ? "" : " Entries may be missing: " + summary.trouble + ".",
+                     lines.text());
+}
+
+std::string text_of(const ReplaySummary& summary) {
+  if (summary.steps.empty()) return "Nothing stands in the journal after the newest checkpoint.";
+  Lines lines;
+  std::uint64_t rows = 0;
+  for (const ReplaySummary::Step& step : summary.steps) {
+    lines.add(fmt::format("checkpoint {} to {}", step.from, step.to),
+              fmt::format("{}, {}: {}", counted(step.windows, "window"), counted(step.rows, "row"),
+                          step.equal ? "equal" : "DIFFERENT"));
+    rows += step.rows;
+  }
+  return fmt::format("Trained {} again in {}.{}", counted(rows, "row"), duration(summary.seconds),
+                     lines.text());
 }
 
 std::string text_of(const TopicSummary& summary) {

@@ -91,6 +91,42 @@ struct InspectSummary {
   std::vector<FeatureMoments> standardizer;  // empty where features are not standardized
 };
 
+// A segment of the journal.
+struct JournalSummary {
+  struct Range {
+    TopicPartition partition;
+    Position begin;
+    Position end;
+  };
+  // A window, or a roll-back.
+  struct Entry {
+    std::uint64_t window = 0;
+    std::optional<std::uint64_t> rolled_back_to;  // the sequence number of a checkpoint
+    std::uint64_t rows = 0;                       // of a roll-back: whose lessons were lost
+    std::uint64_t records = 0;
+    std::uint64_t rows_digest = 0;
+    std::vector<Range> ranges;
+  };
+  std::string file;
+  std::uint64_t sequence = 0;  // of the checkpoint that it follows
+  std::string trouble;         // why entries may be missing at its end; empty: none are
+  std::vector<Entry> entries;
+  std::vector<Setting> settings;
+};
+
+struct ReplaySummary {
+  // From one checkpoint to the next.
+  struct Step {
+    std::uint64_t from = 0;  // sequence numbers
+    std::uint64_t to = 0;
+    std::uint64_t windows = 0;
+    std::uint64_t rows = 0;
+    bool equal = false;  // what was trained again is what had been trained
+  };
+  std::vector<Step> steps;
+  double seconds = 0;
+};
+
 // A topic as a read_committed consumer finds it.
 struct TopicSummary {
   struct Partition {
@@ -105,11 +141,15 @@ struct TopicSummary {
 [[nodiscard]] std::string json_of(const TrainSummary& summary);
 [[nodiscard]] std::string json_of(const EvaluateSummary& summary);
 [[nodiscard]] std::string json_of(const InspectSummary& summary);
+[[nodiscard]] std::string json_of(const JournalSummary& summary);
+[[nodiscard]] std::string json_of(const ReplaySummary& summary);
 [[nodiscard]] std::string json_of(const TopicSummary& summary);
 
 [[nodiscard]] std::string text_of(const TrainSummary& summary);
 [[nodiscard]] std::string text_of(const EvaluateSummary& summary);
 [[nodiscard]] std::string text_of(const InspectSummary& summary);
+[[nodiscard]] std::string text_of(const JournalSummary& summary);
+[[nodiscard]] std::string text_of(const ReplaySummary& summary);
 [[nodiscard]] std::string text_of(const TopicSummary& summary);
 
 }  // namespace millrace

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <fstream>
 #include <stdexcept>
 
 #include "millrace/errors.h"
@@ -46,6 +47,13 @@ void Journal::sync() {
   failed_ = false;
   synced_ = true;
   last_sync_ = Clock::now();
+}
+
+bool is_journal(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string first(8, '\0');
+  stream.read(first.data(), static_cast<std::streamsize>(first.size()));
+  return stream && has_journal_magic(std::as_bytes(std::span(first)));
 }
 
 JournalSegment read_journal(const std::filesystem::path& file) {

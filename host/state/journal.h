@@ -53,6 +53,9 @@ class Journal {
   Clock::time_point last_sync_;
 };
 
+// Whether a file begins as a journal does. False also where it cannot be read.
+[[nodiscard]] bool is_journal(const std::filesystem::path& file);
+
 // Errors: StateError damaged (the header is), newer_version, missing, io.
 [[nodiscard]] JournalSegment read_journal(const std::filesystem::path& file);
 
