@@ -140,17 +140,21 @@ class TrainingRun {
       }
       return source;
     };
-    const ReplayParts parts{
-        .engine = *engine_,
-        .decoder = decoder_,
-        .open_source = open_source,
-        .earlier_model =
-            [&](std::uint64_t sequence) {
-              return read_checkpoint(state_.path() / checkpoint_file_name(sequence)).model;
-            },
-        .goes_on_after_loss = plan.goes_on_after_loss};
     for (const JournalSegment& segment : state_.journal_after(checkpoint)) {
       ASSERT_EQ(segment.header.trained_digest, trained_digest(checkpoint));
+      const auto engine = make_engine({.choice = "cpu",
+                                       .shape = kShape,
+                                       .training = segment.header.settings.training,
+                                       .max_window_rows = kWindowRows});
+      const ReplayParts parts{
+          .engine = *engine,
+          .decoder = decoder_,
+          .open_source = open_source,
+          .earlier_model =
+              [&](std::uint64_t sequence) {
+                return read_checkpoint(state_.path() / checkpoint_file_name(sequence)).model;
+              },
+          .goes_on_after_loss = plan.goes_on_after_loss};
       ASSERT_TRUE(replay_segment(segment, parts, checkpoint, replayed_, {}));
     }
   }

@@ -1,0 +1,103 @@
+// kill -9 at random instants, over and over: the state ends bit for bit as that of an uninterrupted run over
+// the same log.
+//
+// MILLRACE_KILLS says how many kills (more take longer), MILLRACE_KILL_SEED when they come.
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <random>
+
+#include "integration/kafka_test.h"
+
+namespace millrace {
+namespace {
+
+using std::chrono::milliseconds;
+using support::Process;
+using support::ProcessResult;
+
+std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+class Kill : public KafkaTest {
+ protected:
+  // Windows of which the last is short, and checkpoints in between; time cuts nothing.
+  [[nodiscard]] Words train_into(const std::string& state) const {
+    return joined(
+        {"train",   "--brokers", broker_.brokers(), "--topic", topic_,        "--features", "9",
+         "--label", "key",       "--standardize",   "--state", state,         "--group",    group_,
+         "--stop",  "end",       "--window-rows",   "500",     "--window-ms", "600000",     "--checkpoint-ms",
+         "150",     "--json",    "--quiet"},
+        kEngine);
+  }
+
+  // What determines everything that follows; the rows that were trained, by the counts that windows added up.
+  struct Outcome {
+    std::string digest;
+    std::int64_t rows;
+    std::int64_t steps;
+    bool operator==(const Outcome&) const = default;
+  };
+  [[nodiscard]] static Outcome outcome_in(const std::string& state) {
+    const ProcessResult result = succeed({"inspect", state, "--json"});
+    return {json_text(result.out, "/state_digest"), json_count(result.out, "/rows"),
+            json_count(result.out, "/steps")};
+  }
+
+  // Windows that were trained again in this run.
+  static std::int64_t replayed(const ProcessResult& run) { return json_count(run.out, "/replayed_windows"); }
+
+#ifdef MILLRACE_KILL_CUDA
+  const Words kEngine = {"--engine", "cuda", "--layers", "16,8"};
+  static constexpr const char* kRepeat = "6";
+  static constexpr std::uint64_t kKills = 20;
+#else
+  const Words kEngine = {"--engine", "cpu"};
+  static constexpr const char* kRepeat = "90";
+  static constexpr std::uint64_t kKills = 12;
+#endif
+};
+
+TEST_F(Kill, ARunThatIsKilledAgainAndAgainEndsBitForBitAsAnUninterruptedOne) {
+  broker_.create_topic(topic_, 4);
+  succeed(produce(topic_, {"--repeat", kRepeat, "--partitioner", "random"}));
+  const std::string whole = folder_ / "whole";
+  const auto begun = std::chrono::steady_clock::now();
+  succeed(train_into(whole));
+  const auto one_run = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun);
+  const Outcome expected = outcome_in(whole);
+
+  const std::uint64_t kills = number_from_environment("MILLRACE_KILLS", kKills);
+  std::mt19937_64 random(number_from_environment("MILLRACE_KILL_SEED", 1));
+  std::uniform_int_distribution<milliseconds::rep> instant(0, one_run.count());
+  std::uint64_t killed = 0;
+  std::int64_t replays = 0;
+  for (int run = 0; killed < kills; ++run) {
+    const std::string state = folder_ / ("run-" + std::to_string(run));
+    for (bool ended = false; !ended;) {
+      Process training(millrace_command(train_into(state)));
+      const bool kill = killed < kills;
+      const ProcessResult result = training.wait(kill ? milliseconds(instant(random)) : kRunLimit);
+      ended = !result.timed_out;
+      if (ended) {
+        ASSERT_EQ(result.exit_code, 0) << result.describe();
+        replays += replayed(result) > 0 ? 1 : 0;
+      } else {
+        ++killed;
+      }
+    }
+    ASSERT_EQ(outcome_in(state), expected) << "after " << killed << " kills";
+    // Its checkpoints follow from each other by the journal.
+    if (killed >= kills) succeed({"replay", state, "--brokers", broker_.brokers(), "--verify", "--quiet"});
+    std::filesystem::remove_all(state);
+  }
+  RecordProperty("kills", static_cast<int>(killed));
+  RecordProperty("runs_that_replayed_before_they_ended", static_cast<int>(replays));
+}
+
+}  // namespace
+}  // namespace millrace
