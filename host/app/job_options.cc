@@ -158,8 +158,11 @@ TrainJob train_job(const OptionValues& options) {
 ReplayJob replay_job(const OptionValues& options) {
   ReplayJob job;
   job.state = options.positional().front();
-  job.source = {.client = client_settings(options),
-                .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+  job.source = {
+      .client = client_settings(options),
+      .on_data_loss = options.text("on-data-loss") == "continue" ? OnDataLoss::go_on : OnDataLoss::stop,
+      .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+  job.goes_on_after_loss = job.source.on_data_loss == OnDataLoss::go_on;
   job.decode_threads = decode_threads(options);
   return job;
 }

@@ -62,7 +62,7 @@ constexpr std::array kOptions = {
     Option{"rewind", flag, "", kafka, only(train), kNone, "", kAny,
            "Move known partitions to --from as well"},
     Option{
-        "on-data-loss", choice, "stop|continue", kafka, kConsumers, kNone, "stop", kAny,
+        "on-data-loss", choice, "stop|continue", kafka, only(train, evaluate, replay), kNone, "stop", kAny,
         "Where records that come next are not in the log: stop, or count the loss and continue at the log's "
         "beginning"},
     Option{"discover-ms", milliseconds, "MS", kafka, kConsumers, kNone, "10000", between(0, 86'400'000),

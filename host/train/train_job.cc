@@ -95,6 +95,7 @@ ReplayJob replay_job(const TrainJob& job, const TrainObserver& observer) {
           .engine = job.engine,
           .cuda = job.cuda,
           .decode_threads = job.decode_threads,
+          .goes_on_after_loss = job.source.on_data_loss == OnDataLoss::go_on,
           .note = observer.note};
 }
 

@@ -59,7 +59,7 @@ struct SavedCheckpoint {
 
 struct TrainerSettings {
   ErrorsTolerance errors_tolerance = ErrorsTolerance::none;
-  double max_bad_share = 1;  // of the newest records; see BadShare
+  double max_bad_share = 1;               // of the newest records; see BadShare
   std::uint64_t max_skipped_steps = 100;  // in a row, then training has diverged
   bool rolls_back = false;                // when it has: to the last good checkpoint, instead of ending
   std::chrono::milliseconds checkpoint_every{10'000};

@@ -42,10 +42,14 @@ RangeReader::Outcome RangeReader::read_range(const PartitionRange& range, const 
     RecordBatch& batch = builder_.batch();
     const auto most = std::min<std::uint64_t>(left, WindowBuilder::kBatchRecords);
     const PullOutcome pulled = source_.pull(range.partition, static_cast<std::size_t>(most), batch);
-    std::size_t count = batch.size();
-    while (count > 0 && batch.records()[count - 1].offset >= range.end.offset) --count;
-    const bool beyond = count < batch.size() || (pulled.at_end && pulled.next_offset >= range.end.offset);
-    builder_.place(range.partition, count);
+    const auto offset_of = [](const RecordView& record) { return record.offset; };
+    const auto records = batch.records();
+    const auto begin = std::ranges::lower_bound(records, range.begin.offset, {}, offset_of);
+    const auto end = std::ranges::lower_bound(records, range.end.offset, {}, offset_of);
+    const auto count = static_cast<std::size_t>(end - begin);
+    const bool beyond =
+        pulled.lost || end != records.end() || (pulled.at_end && pulled.next_offset >= range.end.offset);
+    builder_.place(range.partition, count, static_cast<std::size_t>(begin - records.begin()));
     left -= count;
     if (beyond && left > 0) return Outcome::fewer;
     if (pulled.appended > 0) {

@@ -44,14 +44,14 @@ RecordBatch& WindowBuilder::batch() {
   return batches_[(oldest_ + placed_) % batches_.size()].records;
 }
 
-void WindowBuilder::place(std::uint32_t partition, std::size_t count) {
+void WindowBuilder::place(std::uint32_t partition, std::size_t count, std::size_t first) {
   PlacedBatch& placed = batches_[(oldest_ + placed_) % batches_.size()];
   if (count == 0) {
     placed.records.clear();
     return;
   }
   const std::uint32_t first_row = slot_->records;
-  const std::span<const RecordView> records = placed.records.records().first(count);
+  const std::span<const RecordView> records = placed.records.records().subspan(first, count);
   placed.partition = partition;
   placed.job.records = records;
   placed.job.values = slot_->values() + std::size_t{first_row} * features_;

@@ -42,8 +42,9 @@ class WindowBuilder {
   // An empty batch for the next pull; waits for the oldest one to be decoded if all are in use.
   [[nodiscard]] RecordBatch& batch();
 
-  // The first `count` records of batch(), all of one partition, become the next rows. The rest is let go.
-  void place(std::uint32_t partition, std::size_t count);
+  // `count` records of batch() from number `first` on, all of one partition, become the next rows. The rest
+  // is let go.
+  void place(std::uint32_t partition, std::size_t count, std::size_t first = 0);
 
   // Every record that was placed is decoded and released. Throws what the decoder threw.
   void settle();
