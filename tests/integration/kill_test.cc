@@ -1,7 +1,7 @@
 // kill -9 at random instants, over and over: the state ends bit for bit as that of an uninterrupted run over
 // the same log.
 //
-// MILLRACE_KILLS says how many kills (more take longer), MILLRACE_KILL_SEED when they come.
+// MILLRACE_KILL_SEED says when the kills come.
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -17,11 +17,6 @@ namespace {
 using std::chrono::milliseconds;
 using support::Process;
 using support::ProcessResult;
-
-std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
 
 class Kill : public KafkaTest {
  protected:
@@ -54,15 +49,15 @@ class Kill : public KafkaTest {
 #ifdef MILLRACE_KILL_CUDA
   const Words kEngine = {"--engine", "cuda", "--layers", "16,8"};
   static constexpr const char* kRepeat = "6";
-  static constexpr std::uint64_t kKills = 20;
 #else
   const Words kEngine = {"--engine", "cpu"};
   static constexpr const char* kRepeat = "90";
-  static constexpr std::uint64_t kKills = 12;
 #endif
+
+  void kill_again_and_again(std::uint64_t kills) const;
 };
 
-TEST_F(Kill, ARunThatIsKilledAgainAndAgainEndsBitForBitAsAnUninterruptedOne) {
+void Kill::kill_again_and_again(std::uint64_t kills) const {
   broker_.create_topic(topic_, 4);
   succeed(produce(topic_, {"--repeat", kRepeat, "--partitioner", "random"}));
   const std::string whole = folder_ / "whole";
@@ -71,8 +66,8 @@ TEST_F(Kill, ARunThatIsKilledAgainAndAgainEndsBitForBitAsAnUninterruptedOne) {
   const auto one_run = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun);
   const Outcome expected = outcome_in(whole);
 
-  const std::uint64_t kills = number_from_environment("MILLRACE_KILLS", kKills);
-  std::mt19937_64 random(number_from_environment("MILLRACE_KILL_SEED", 1));
+  const char* const seed = std::getenv("MILLRACE_KILL_SEED");
+  std::mt19937_64 random(seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1);
   std::uniform_int_distribution<milliseconds::rep> instant(0, one_run.count());
   std::uint64_t killed = 0;
   std::int64_t replays = 0;
@@ -98,6 +93,18 @@ TEST_F(Kill, ARunThatIsKilledAgainAndAgainEndsBitForBitAsAnUninterruptedOne) {
   RecordProperty("kills", static_cast<int>(killed));
   RecordProperty("runs_that_replayed_before_they_ended", static_cast<int>(replays));
 }
+
+#ifdef MILLRACE_KILL_CUDA
+constexpr std::uint64_t kKills = 20;
+#else
+constexpr std::uint64_t kKills = 12;
+#endif
+
+TEST_F(Kill, ARunThatIsKilledAgainAndAgainEndsBitForBitAsAnUninterruptedOne) { kill_again_and_again(kKills); }
+
+using SlowKill = Kill;
+
+TEST_F(SlowKill, TwoHundredTimesEndsBitForBitAsAnUninterruptedRun) { kill_again_and_again(200); }
 
 }  // namespace
 }  // namespace millrace
