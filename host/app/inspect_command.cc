@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "app/job_options.h"
@@ -23,7 +24,18 @@ InspectSummary inspect_folder(const std::filesystem::path& folder) {
   const std::optional<Checkpoint> newest = read_newest_checkpoint(folder, &fallbacks);
   for (const std::string& sentence : fallbacks) notes.note(sentence);
   if (!newest) throw StateError(StateError::Kind::missing, folder, "it holds no checkpoint");
-  return summary_of(*newest, folder / checkpoint_file_name(newest->sequence));
+  InspectSummary summary = summary_of(*newest, folder / checkpoint_file_name(newest->sequence));
+  std::vector<std::string> journal_notes;
+  for (const JournalSegment& segment : read_journals(folder, newest->sequence, journal_notes)) {
+    for (const JournalEntry& entry : segment.entries) {
+      if (const auto* window = std::get_if<JournalWindow>(&entry)) {
+        ++summary.journalled_windows;
+        summary.journalled_rows += window->rows;
+      }
+    }
+  }
+  for (const std::string& sentence : journal_notes) notes.note(sentence);
+  return summary;
 }
 
 InspectSummary inspect_checkpoint(const std::filesystem::path& path) {

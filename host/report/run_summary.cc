@@ -221,6 +221,8 @@ std::string json_of(const InspectSummary& summary) {
   json["layers"] = hidden_layers(summary.widths);
   json["weights_digest"] = hex(summary.weights_digest);
   json["state_digest"] = hex(summary.state_digest);
+  json["journalled_windows"] = summary.journalled_windows;
+  json["journalled_rows"] = summary.journalled_rows;
   json["positions"] = json_of(summary.positions);
   json["settings"] = Json::object();
   for (const Setting& setting : summary.settings) json["settings"][setting.name] = json_of(setting.value);
@@ -352,6 +354,11 @@ std::string text_of(const InspectSummary& summary) {
   what.add("bad records", bad_records_text(lifetime.bad_records, lifetime.bad_records_by_reason));
   if (lifetime.skipped_steps > 0) what.add("skipped", counted(lifetime.skipped_steps, "step"));
   add_positions(what, "next to train", summary.positions);
+  if (summary.journalled_windows > 0) {
+    what.add("in the journal", fmt::format("{} after that, {}, which the next run trains again",
+                                           counted(summary.journalled_windows, "window"),
+                                           counted(summary.journalled_rows, "row")));
+  }
   what.add("weights digest", hex(summary.weights_digest));
   what.add("state digest", hex(summary.state_digest));
   Lines settings;

@@ -87,6 +87,8 @@ struct InspectSummary {
   std::uint64_t weights_digest = 0;
   std::uint64_t state_digest = 0;
   std::vector<TrainedPosition> positions;
+  std::uint64_t journalled_windows = 0;  // after the checkpoint, of a folder: the next run trains them again
+  std::uint64_t journalled_rows = 0;
   std::vector<Setting> settings;
   std::vector<FeatureMoments> standardizer;  // empty where features are not standardized
 };

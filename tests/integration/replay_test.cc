@@ -59,7 +59,9 @@ class Replay : public KafkaTest {
 TEST_F(Replay, BringsAKilledStateUpToDateAndReadsNothingNew) {
   const std::int64_t windows = journal_of_a_killed_run();
   ASSERT_GE(windows, 4);
-  EXPECT_EQ(json_count(succeed(inspect()).out, "/rows"), 0);
+  const ProcessResult killed = succeed(inspect());
+  EXPECT_EQ(json_count(killed.out, "/rows"), 0);
+  EXPECT_EQ(json_count(killed.out, "/journalled_windows"), windows);
   const Words replay = {"replay", state(), "--brokers", broker_.brokers(), "--json", "--quiet"};
   EXPECT_EQ(json_count(succeed(replay).out, "/windows"), windows);
   EXPECT_EQ(json_count(succeed(inspect()).out, "/rows"), windows * kWindowRows);
