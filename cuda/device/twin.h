@@ -58,6 +58,23 @@ void copy_async(void* shared, const void* global, std::size_t bytes);
 void copy_commit();
 void copy_wait(unsigned groups_left);
 
+// Barriers in shared memory, named by their address, and copies that land at any time before their phase
+// ends.
+void barrier_init(void* barrier, unsigned arrivals);
+void barrier_arrive(void* barrier, unsigned expected_bytes);
+void barrier_arrive_at(void* local_barrier, unsigned rank);
+void barrier_wait(void* barrier, unsigned parity);
+void copy_bulk(void* shared, const void* global, std::size_t bytes, void* barrier);
+
+// Says that the calling thread is about to store to a flag, or to load it, and what that orders.
+void release(void* flag, std::size_t bytes);
+void acquire(const void* flag, std::size_t bytes);
+
+// A wait begins; its predicate is about to be asked; it was asked, and others run where it does not hold yet.
+void spin_begins();
+void spin_looks();
+void spin_looked(bool done);
+
 // Says that the calling thread is about to read and write `bytes` atomically.
 void atomic_access(void* address, std::size_t bytes);
 

@@ -82,6 +82,28 @@ std::vector<Planted> promised(bool check_accesses) {
       {"AsksForTooMuchShared", planted::asks_for_too_much_shared, Kind::too_much_shared,
        "too_much_shared_kernel"},
       {"Traps", planted::traps, Kind::trapped, "trapping_kernel"},
+      {"WaitsAtAnUninitialisedBarrier", planted::waits_at_an_uninitialised_barrier, Kind::barrier_misuse,
+       "uninitialised_barrier_kernel"},
+      {"ForgetsTheBarrierAfterAnInitialisation", planted::forgets_the_barrier_after_an_initialisation,
+       Kind::barrier_misuse, "early_barrier_kernel"},
+      {"ArrivesMoreOftenThanTheCount", planted::arrives_more_often_than_the_count, Kind::barrier_misuse,
+       "many_arrivals_kernel"},
+      {"ExpectsBytesThatNeverCome", planted::expects_bytes_that_never_come, Kind::deadlock,
+       "missing_bytes_kernel"},
+      {"FetchesMisaligned", planted::fetches_misaligned, Kind::misaligned, "misaligned_bulk_kernel"},
+      {"FetchesFromPastTheEnd", planted::fetches_from_past_the_end, Kind::out_of_bounds,
+       "bulk_past_the_end_kernel"},
+      {"FetchesPastShared", planted::fetches_past_shared, Kind::out_of_bounds, "bulk_past_shared_kernel"},
+      {"FetchesFreedMemory", planted::fetches_freed_memory, Kind::use_after_free, "bulk_of_freed_kernel"},
+      {"LeavesWhileABulkCopyRuns", planted::leaves_while_a_bulk_copy_runs, Kind::use_after_free,
+       "left_bulk_kernel"},
+      {"ArrivesAtARankThatIsNotThere", planted::arrives_at_a_rank_that_is_not_there, Kind::out_of_bounds,
+       "arrival_at_no_rank_kernel"},
+      {"LeavesWhileAnotherBlockArrives", planted::leaves_while_another_block_arrives, Kind::use_after_free,
+       "left_arrival_kernel"},
+      {"WaitsForEachOther", planted::waits_for_each_other, Kind::deadlock, "mutual_wait_kernel"},
+      {"WaitsForAFlagThatNobodySets", planted::waits_for_a_flag_that_nobody_sets, Kind::deadlock,
+       "unset_flag_kernel"},
   };
   const std::vector<Planted> with_checks = {
       {"WritesPastTheEnd", planted::writes_past_the_end, Kind::out_of_bounds, "past_the_end_kernel"},
@@ -119,6 +141,17 @@ std::vector<Planted> promised(bool check_accesses) {
        "newest_copy_kernel"},
       {"CopiesOverWhatOthersRead", planted::copies_over_what_others_read, Kind::shared_race,
        "copy_over_read_kernel"},
+      {"ReadsABulkCopyTooEarly", planted::reads_a_bulk_copy_too_early, Kind::shared_race,
+       "early_bulk_kernel"},
+      {"OverwritesABulkCopy", planted::overwrites_a_bulk_copy, Kind::shared_race, "overwritten_bulk_kernel"},
+      {"FetchesOverWhatOthersRead", planted::fetches_over_what_others_read, Kind::shared_race,
+       "bulk_over_read_kernel"},
+      {"ArrivesTwiceForAnother", planted::arrives_twice_for_another, Kind::shared_race,
+       "others_arrival_kernel"},
+      {"SpinsOnAPlainRead", planted::spins_on_a_plain_read, Kind::plain_spin, "plain_spin_kernel"},
+      {"SpinsOnAPlainSharedRead", planted::spins_on_a_plain_shared_read, Kind::plain_spin,
+       "plain_shared_spin_kernel"},
+      {"ReadsBeforeTheFlag", planted::reads_before_the_flag, Kind::shared_race, "early_flag_kernel"},
   };
   if (check_accesses) always.insert(always.end(), with_checks.begin(), with_checks.end());
   return always;
@@ -137,6 +170,56 @@ TEST(KernelFinding, NamesWhoWaitsForWhomAtADivergentBarrier) {
   const Failure failure = failure_of(planted::leaves_before_the_barrier, 1);
   EXPECT_EQ(failure.block.x, 1U);
   EXPECT_EQ(failure.detail, "waits in block_barrier, while thread (5,0,0) of block (1,0,0) has ended");
+}
+
+TEST(KernelFinding, NamesWhatIsMissingWhereABarrierIsWaitedForInVain) {
+  const Failure failure = failure_of(planted::expects_bytes_that_never_come, 1);
+  EXPECT_EQ(
+      failure.detail,
+      "waits in barrier_wait, and nothing can end that: 0 arrivals and 16 bytes are missing in phase 0 of "
+      "the barrier at shared byte 512 of the block of rank 0");
+}
+
+TEST(KernelFinding, NamesTheThreadThatSpinsInVain) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const Failure failure = failure_of(planted::waits_for_a_flag_that_nobody_sets, seed);
+    EXPECT_EQ(failure.block.x, 2U);
+    EXPECT_EQ(failure.thread.x, 5U);
+    EXPECT_TRUE(failure.detail.starts_with("waits in spin_until, and nothing can end that"))
+        << failure.detail;
+  }
+}
+
+// Where the later block happens to start before it is waited for, all goes well.
+TEST(KernelFinding, NamesAWaitForALaterBlockUnderSomeSeed) {
+  std::size_t found = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    emulated::EmulatedDevice device({.seed = seed, .check_accesses = MILLRACE_CHECK_ACCESSES});
+    const cuda::Stream stream;
+    const cuda::DeviceBuffer<float> memory(256, stream.view());
+    cuda::fill_zero_async(memory.view(), stream.view());
+    planted::waits_for_a_later_block(memory.view(), stream.view());
+    static_cast<void>(cudaStreamSynchronize(stream.view()));
+    for (const Failure& failure : device.take_failures()) {
+      EXPECT_EQ(name_of(failure.kind), "deadlock") << failure.sentence();
+      EXPECT_EQ(failure.block.x, 1U);
+      ++found;
+    }
+  }
+  EXPECT_GT(found, 0U);
+}
+
+TEST(KernelFinding, SaysThatOlderDevicesTrapAtCountingBarriers) {
+  emulated::EmulatedDevice device({.check_accesses = MILLRACE_CHECK_ACCESSES, .compute_capability = 80});
+  {
+    const cuda::Stream stream;
+    const cuda::DeviceBuffer<float> memory(256, stream.view());
+    planted::arrives_more_often_than_the_count(memory.view(), stream.view());
+    EXPECT_NE(cudaStreamSynchronize(stream.view()), cudaSuccess);
+  }
+  const std::vector<Failure> failures = device.take_failures();
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(name_of(failures.front().kind), "trapped");
 }
 
 }  // namespace

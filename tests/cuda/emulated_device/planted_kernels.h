@@ -50,4 +50,27 @@ void copies_over_what_others_read(std::span<float> memory, cudaStream_t stream);
 void asks_for_too_much_shared(std::span<float> memory, cudaStream_t stream);
 void traps(std::span<float> memory, cudaStream_t stream);
 
+// Of threads that wait (planted_waits.cu).
+void waits_at_an_uninitialised_barrier(std::span<float> memory, cudaStream_t stream);
+void forgets_the_barrier_after_an_initialisation(std::span<float> memory, cudaStream_t stream);
+void arrives_more_often_than_the_count(std::span<float> memory, cudaStream_t stream);
+void expects_bytes_that_never_come(std::span<float> memory, cudaStream_t stream);
+void fetches_misaligned(std::span<float> memory, cudaStream_t stream);
+void fetches_from_past_the_end(std::span<float> memory, cudaStream_t stream);
+void fetches_past_shared(std::span<float> memory, cudaStream_t stream);
+void fetches_freed_memory(std::span<float> memory, cudaStream_t stream);
+void leaves_while_a_bulk_copy_runs(std::span<float> memory, cudaStream_t stream);
+void arrives_at_a_rank_that_is_not_there(std::span<float> memory, cudaStream_t stream);
+void leaves_while_another_block_arrives(std::span<float> memory, cudaStream_t stream);
+void waits_for_each_other(std::span<float> memory, cudaStream_t stream);
+void waits_for_a_flag_that_nobody_sets(std::span<float> memory, cudaStream_t stream);
+void reads_a_bulk_copy_too_early(std::span<float> memory, cudaStream_t stream);
+void overwrites_a_bulk_copy(std::span<float> memory, cudaStream_t stream);
+void fetches_over_what_others_read(std::span<float> memory, cudaStream_t stream);
+void arrives_twice_for_another(std::span<float> memory, cudaStream_t stream);
+void spins_on_a_plain_read(std::span<float> memory, cudaStream_t stream);
+void spins_on_a_plain_shared_read(std::span<float> memory, cudaStream_t stream);
+void reads_before_the_flag(std::span<float> memory, cudaStream_t stream);
+void waits_for_a_later_block(std::span<float> memory, cudaStream_t stream);
+
 }  // namespace millrace::planted

@@ -250,7 +250,7 @@ bool Device::run(const Work& work) {
 
 bool Device::run_kernel(const Work& work, std::uint32_t number) {
   ++counters_.kernels_run;
-  KernelRun kernel(work.kernel, memory, multiprocessor(), number, settings.check_accesses, kernel_seeds_());
+  KernelRun kernel(work.kernel, memory, multiprocessor(), number, settings, kernel_seeds_());
   std::optional<Failure> failure = kernel.run();
   if (!failure) return true;
   const bool address =

@@ -45,6 +45,28 @@ void copy_async(void* shared, const void* global, std::size_t bytes) {
 void copy_commit() { KernelRun::running()->copy_commit(); }
 void copy_wait(unsigned groups_left) { KernelRun::running()->copy_wait(groups_left); }
 
+void barrier_init(void* barrier, unsigned arrivals) { KernelRun::running()->barrier_init(barrier, arrivals); }
+
+void barrier_arrive(void* barrier, unsigned expected_bytes) {
+  KernelRun::running()->barrier_arrive(barrier, expected_bytes);
+}
+
+void barrier_arrive_at(void* local_barrier, unsigned rank) {
+  KernelRun::running()->barrier_arrive_at(local_barrier, rank);
+}
+
+void barrier_wait(void* barrier, unsigned parity) { KernelRun::running()->barrier_wait(barrier, parity); }
+
+void copy_bulk(void* shared, const void* global, std::size_t bytes, void* barrier) {
+  KernelRun::running()->copy_bulk(shared, global, bytes, barrier);
+}
+
+void release(void* flag, std::size_t bytes) { KernelRun::running()->release_flag(flag, bytes); }
+void acquire(const void* flag, std::size_t bytes) { KernelRun::running()->acquire_flag(flag, bytes); }
+void spin_begins() { KernelRun::running()->spin_begins(); }
+void spin_looks() { KernelRun::running()->spin_looks(); }
+void spin_looked(bool done) { KernelRun::running()->spin_looked(done); }
+
 void atomic_access(void* address, std::size_t bytes) {
   KernelRun::running()->observe(address, bytes, Access::atomic);
 }

@@ -21,11 +21,14 @@ namespace millrace::emulated {
 struct Failure {
   enum class Kind {
     divergent_barrier,  // threads that should meet wait in different places, or have ended
+    deadlock,           // a wait in spin_until or barrier_wait that nothing can end
+    barrier_misuse,     // a barrier in shared memory that is not initialised, or does not count what arrives
     absent_lane,        // a shuffle read a lane that takes no part
     out_of_bounds,      // an address outside every object that the thread may touch
     misaligned,
     never_written,  // a read of memory that nothing wrote
     shared_race,    // two threads, one shared address, one of them writing, no barrier between
+    plain_spin,     // a spin-wait that reads, or writes, memory otherwise than by load_acquire
     stream_race,    // the same between works of different streams that no event orders (global memory)
     use_after_free,
     unpinned_copy,       // an asynchronous copy from or to memory that is not pinned

@@ -1,5 +1,7 @@
-// Runs one kernel: block after block (cluster after cluster), each CUDA thread on a fiber of its own that
-// runs until it must wait for others. Blocks and warps run in an order drawn from a seed.
+// Runs one kernel, each CUDA thread on a fiber of its own that runs until it must wait for others. Clusters
+// (single blocks mostly) and warps run in an order drawn from a seed: cluster after cluster, and where
+// threads wait for flags (spin_until), some at a time. Where all that were started wait, those start that are
+// earlier in the grid, and no others.
 //
 // The first failure ends the kernel: its fibers are left where they stand, which is why kernels own nothing.
 #pragma once
@@ -9,10 +11,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <source_location>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "cuda/device/launch_shape.h"
@@ -33,14 +39,14 @@ struct Kernel {
 // What outlives a kernel, so that it is set up once.
 struct Multiprocessor {
   FiberStacks stacks;
-  SharedMemory shared;
+  std::vector<std::unique_ptr<SharedMemory>> spare;
 };
 
 class KernelRun {
  public:
-  // `work` is the kernel's number in `memory`. Accesses are observed where `check_accesses`.
+  // `work` is the kernel's number in `memory`.
   KernelRun(const Kernel& kernel, Memory& memory, Multiprocessor& multiprocessor, std::uint32_t work,
-            bool check_accesses, std::uint64_t seed);
+            const Settings& settings, std::uint64_t seed);
 
   [[nodiscard]] std::optional<Failure> run();
 
@@ -61,11 +67,30 @@ class KernelRun {
   void copy_async(void* to, const void* from, std::size_t bytes);
   void copy_commit();
   void copy_wait(unsigned groups_left);
+  void barrier_init(void* barrier, unsigned arrivals);
+  void barrier_arrive(void* barrier, unsigned expected_bytes);
+  void barrier_arrive_at(const void* local_barrier, unsigned rank);
+  void barrier_wait(const void* barrier, unsigned parity);
+  void copy_bulk(void* to, const void* from, std::size_t bytes, const void* barrier);
+  void release_flag(const void* flag, std::size_t bytes);
+  void acquire_flag(const void* flag, std::size_t bytes);
+  void spin_begins();
+  void spin_looks() { current_->looks = true; }
+  void spin_looked(bool done);
   void observe(const void* address, std::size_t bytes, Access access);
   [[noreturn]] void fail(Failure::Kind kind, std::string detail);
 
  private:
-  enum class State { fresh, ready, at_block_barrier, at_cluster_barrier, at_warp, finished };
+  enum class State {
+    fresh,
+    ready,
+    at_block_barrier,
+    at_cluster_barrier,
+    at_warp,
+    at_counting_barrier,
+    spinning,
+    finished
+  };
 
   struct AsyncCopy {
     void* to;
@@ -79,7 +104,9 @@ class KernelRun {
     const char* operation = nullptr;
     std::shared_ptr<cuda::twin::LaneValues> values;
   };
+  struct Cluster;
   struct Thread {
+    Cluster* cluster;
     cuda::twin::ThreadPlace place;
     State state;
     unsigned index;  // within the cluster
@@ -87,7 +114,9 @@ class KernelRun {
     std::byte* stack;
     void* kept_by_sanitizer;
     std::string_view waits_in;
-    std::uint32_t warp_clock;
+    bool looks;           // asks the predicate of a spin-wait
+    std::uint32_t clock;  // warp barriers passed, and releases
+    AcquiredPointer acquired;
     std::uint32_t cluster_arrivals;
     std::uint32_t cluster_waits;
     std::array<std::uint32_t, 32> warp_seen;
@@ -99,14 +128,49 @@ class KernelRun {
     unsigned finished = 0;
     std::uint32_t epoch = 0;
     std::source_location site;  // of the barrier that threads wait at
-    std::uint32_t remote_arrivals =
-        0;                       // most cluster arrivals of a thread of another block when it looked in,
-    bool remote_access = false;  // if one ever did
+    // When threads of other blocks and bulk copies last reached into it, by thread: the block ends after
+    // that.
+    std::unordered_map<std::uint32_t, Moment> reached_into;
+  };
+  struct CountingBarrier {
+    unsigned rank;
+    std::uint32_t number;  // within the cluster
+    unsigned arrivals;     // of each phase
+    unsigned missing;
+    std::int64_t missing_bytes = 0;
+    std::uint32_t phase = 0;
+    Moment initialised;
+    AcquiredPointer gathers;    // what this phase's arrivals release
+    AcquiredPointer completed;  // and those of all phases before
+    std::vector<Thread*> waiting;
+  };
+  struct BulkCopy {
+    Cluster* cluster;
+    void* to;
+    const void* from;
+    std::size_t bytes;
+    CountingBarrier* barrier;
+  };
+  struct Cluster {
+    unsigned index;  // within the grid
+    std::unique_ptr<SharedMemory> shared;
+    std::vector<Thread> threads;
+    std::vector<Block> blocks;
+    std::vector<std::vector<Meeting>> meetings;  // by warp
+    unsigned finished;
+    unsigned arrived;
+    std::uint32_t phases;     // cluster barriers that all have arrived at
+    AcquiredPointer gathers;  // what arrivals at the next one release
+    AcquiredPointer completed;
+    std::map<const void*, CountingBarrier> barriers;
+    std::map<const void*, AcquiredPointer> published;  // by flag
   };
 
-  void run_cluster(const dim3& first_block);
-  void place_threads(const dim3& first_block);
-  void run_ready();
+  void start(unsigned index);
+  bool start_an_earlier_one();
+  void place_threads(Cluster& cluster);
+  bool step();
+  void retire(Cluster& cluster);
   void resume(Thread& thread);
   void suspend(State state, std::string_view waits_in);
   [[noreturn]] void leave_for_good();
@@ -116,11 +180,20 @@ class KernelRun {
   void release_lanes(unsigned lanes);
   void join_warp_clocks(unsigned lanes);
   void land(const std::vector<AsyncCopy>& group);
-  void check_block_alive(const void* shared);
+  void check_block_alive(const void* address);
+  CountingBarrier& usable_barrier(const void* address, const char* does);
+  void arrive_at(CountingBarrier& barrier, unsigned expected_bytes);
+  void end_phase_if_done(CountingBarrier& barrier, Cluster& cluster);
+  void land_one_bulk_copy();
+  void require_barriers(const char* call);
+  [[nodiscard]] AcquiredPointer release();
+  [[nodiscard]] std::string why_it_waits(const Thread& stuck) const;
   void keep_failure(const Thread& thread, Failure::Kind kind, std::string detail);
   [[nodiscard]] Moment moment() const;
   [[nodiscard]] Knowledge knowledge() const;
-  [[nodiscard]] Block& block() { return blocks_[current_->place.cluster_rank]; }
+  [[nodiscard]] Cluster& cluster() const { return *current_->cluster; }
+  [[nodiscard]] SharedMemory& shared() const { return *current_->cluster->shared; }
+  [[nodiscard]] Block& block() const { return cluster().blocks[current_->place.cluster_rank]; }
   [[nodiscard]] unsigned warp_begin() const;  // index of lane 0 of the current thread's warp
   [[nodiscard]] unsigned lanes_present() const;
 
@@ -129,16 +202,19 @@ class KernelRun {
   Multiprocessor& multiprocessor_;
   const std::uint32_t work_;
   const bool check_accesses_;
+  const int compute_capability_;
   std::mt19937_64 random_;
 
   unsigned threads_per_block_;
   unsigned blocks_per_cluster_;
-  std::vector<Thread> threads_;                 // of one cluster
-  std::vector<Block> blocks_;                   // likewise
-  std::vector<std::vector<Meeting>> meetings_;  // by warp of the cluster
-  std::deque<unsigned> ready_;                  // threads that can go on
-  unsigned cluster_arrived_ = 0;
-  std::uint32_t cluster_phases_ = 0;  // cluster barriers that all have arrived at
+  std::vector<unsigned> unstarted_;  // clusters, the next one last
+  std::vector<std::unique_ptr<Cluster>> running_;
+  std::vector<std::unique_ptr<Cluster>> ended_;  // to be used again
+  std::deque<Thread*> ready_;                    // that can go on, or wait for a flag
+  std::size_t fruitless_looks_ = 0;  // of threads in ready_, one after the other, with nothing done between
+  std::size_t interleaved_ = 0;      // clusters at a time by choice, once a thread waits for a flag
+  bool interleave_ = false;          // another one is to start, if there is room
+  std::vector<BulkCopy> bulk_copies_;
 
   Thread* current_ = nullptr;
   boost::context::detail::fcontext_t scheduler_ = nullptr;

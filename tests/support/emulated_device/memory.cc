@@ -126,7 +126,7 @@ Problem Memory::race(std::uint32_t earlier, const char* did, const char* does, s
 
 std::optional<Problem> Memory::order_one(std::size_t offset, Access access, std::uint32_t work) {
   Trace& trace = traces_[offset];
-  const bool both_atomic = access == Access::atomic && trace.atomic_writer;
+  const bool both_atomic = is_atomic(access) && trace.atomic_writer;
   if (!both_atomic && !ordered(trace.writer, work)) {
     return race(trace.writer, "writes", access == Access::read ? "reads" : "writes", offset);
   }
@@ -149,7 +149,7 @@ std::optional<Problem> Memory::order_one(std::size_t offset, Access access, std:
     }
     more_readers_.erase(offset);
   }
-  trace = {work, 0, access == Access::atomic, false};
+  trace = {work, 0, is_atomic(access), false};
   return std::nullopt;
 }
 
@@ -157,7 +157,7 @@ std::optional<Problem> Memory::touch(const void* address, std::size_t bytes, Acc
                                      std::uint32_t work) {
   if (auto problem = reach(address, bytes)) return problem;
   const auto begin = static_cast<std::size_t>(static_cast<const std::byte*>(address) - arena_);
-  if (access != Access::write && std::memchr(written_ + begin, 0, bytes) != nullptr) {
+  if (reads(access) && std::memchr(written_ + begin, 0, bytes) != nullptr) {
     return Problem{Failure::Kind::never_written,
                    describe(address, *holding(address, bytes)) + " is read, and nothing wrote it"};
   }

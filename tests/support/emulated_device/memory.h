@@ -17,7 +17,10 @@
 namespace millrace::emulated {
 
 enum class MemoryKind { device, pinned };
-enum class Access { read, write, atomic };
+enum class Access { read, write, atomic, atomic_store };
+
+constexpr bool is_atomic(Access access) { return access == Access::atomic || access == Access::atomic_store; }
+constexpr bool reads(Access access) { return access == Access::read || access == Access::atomic; }
 
 struct Allocation {
   std::byte* begin;

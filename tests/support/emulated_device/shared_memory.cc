@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 #include <sys/mman.h>
+#include <utility>
 
 namespace millrace::emulated {
 namespace {
@@ -26,11 +27,39 @@ std::size_t round_up(std::size_t value, std::size_t multiple) {
 
 bool Knowledge::after(const Moment& earlier) const {
   if (earlier.thread == thread || earlier.cluster_arrivals < cluster_waits) return true;
+  if (acquired != nullptr && acquired->after(earlier, threads_per_block)) return true;
   if (earlier.thread / threads_per_block != thread / threads_per_block) return false;
   if (earlier.block_epoch < block_epoch) return true;
   const std::uint32_t mine = thread % threads_per_block;
   const std::uint32_t its = earlier.thread % threads_per_block;
-  return mine / kWarp == its / kWarp && earlier.warp_clock < warp_seen[its % kWarp];
+  return mine / kWarp == its / kWarp && earlier.clock < warp_seen[its % kWarp];
+}
+
+bool Acquired::after(const Moment& earlier, std::uint32_t threads_per_block) const {
+  if (earlier.cluster_arrivals < cluster_waits) return true;
+  if (earlier.thread < clocks.size() && earlier.clock < clocks[earlier.thread]) return true;
+  const std::uint32_t rank = earlier.thread / threads_per_block;
+  return rank < block_epochs.size() && earlier.block_epoch < block_epochs[rank];
+}
+
+void Acquired::join(const Acquired& other) {
+  cluster_waits = std::max(cluster_waits, other.cluster_waits);
+  for (std::size_t i = 0; i < block_epochs.size(); ++i) {
+    block_epochs[i] = std::max(block_epochs[i], other.block_epochs[i]);
+  }
+  if (clocks.size() < other.clocks.size()) clocks.resize(other.clocks.size());
+  for (std::size_t i = 0; i < other.clocks.size(); ++i) clocks[i] = std::max(clocks[i], other.clocks[i]);
+}
+
+void join(AcquiredPointer& into, const AcquiredPointer& other) {
+  if (other == nullptr || into == other) return;
+  if (into == nullptr) {
+    into = other;
+    return;
+  }
+  auto both = std::make_shared<Acquired>(*into);
+  both->join(*other);
+  into = std::move(both);
 }
 
 SharedMemory::SharedMemory()
@@ -87,27 +116,38 @@ std::string SharedMemory::describe(std::size_t offset) const {
          std::to_string(offset / kStride);
 }
 
+std::string SharedMemory::describe(const void* address) const {
+  return describe(static_cast<std::size_t>(static_cast<const std::byte*>(address) - arena_));
+}
+
 Problem SharedMemory::race(const Moment& earlier, const char* did, const char* does, std::size_t offset,
                            const Knowledge& known) const {
-  return {Failure::Kind::shared_race, std::string(does) + " " + describe(offset) + ", which thread " +
-                                          std::to_string(earlier.thread % known.threads_per_block) +
-                                          " of the block of rank " +
-                                          std::to_string(earlier.thread / known.threads_per_block) + " " +
+  const std::string who = earlier.is_copy()
+                              ? "a bulk copy"
+                              : "thread " + std::to_string(earlier.thread % known.threads_per_block) +
+                                    " of the block of rank " +
+                                    std::to_string(earlier.thread / known.threads_per_block);
+  return {Failure::Kind::shared_race, std::string(does) + " " + describe(offset) + ", which " + who + " " +
                                           did + ", and no barrier stands between"};
 }
 
-std::optional<Problem> SharedMemory::touch(const void* address, std::size_t bytes, Access access,
-                                           const Moment& now, const Knowledge& known) {
+std::optional<Problem> SharedMemory::reach(const void* address, std::size_t bytes) const {
   const auto begin = static_cast<std::size_t>(static_cast<const std::byte*>(address) - arena_);
-  const std::size_t rank = begin / kStride;
   const std::size_t local = begin % kStride;
   const auto holds = [&](const Object& object) {
     return local >= object.begin && local + bytes <= object.begin + object.bytes;
   };
-  if (rank >= blocks_in_use_ || std::none_of(objects_.begin(), objects_.end(), holds)) {
-    return Problem{Failure::Kind::out_of_bounds,
-                   std::to_string(bytes) + " bytes at " + describe(begin) + " are in no shared object"};
+  if (begin / kStride < blocks_in_use_ && std::any_of(objects_.begin(), objects_.end(), holds)) {
+    return std::nullopt;
   }
+  return Problem{Failure::Kind::out_of_bounds,
+                 std::to_string(bytes) + " bytes at " + describe(begin) + " are in no shared object"};
+}
+
+std::optional<Problem> SharedMemory::touch(const void* address, std::size_t bytes, Access access,
+                                           const Moment& now, const Knowledge& known) {
+  if (auto problem = reach(address, bytes)) return problem;
+  const auto begin = static_cast<std::size_t>(static_cast<const std::byte*>(address) - arena_);
   for (std::size_t offset = begin; offset < begin + bytes; ++offset) {
     Cell& cell = cells_[offset];
     if (cell.generation != generation_) cell = Cell{generation_, false, false, false, false, 0, {}, {}};
@@ -118,13 +158,13 @@ std::optional<Problem> SharedMemory::touch(const void* address, std::size_t byte
 
 std::optional<Problem> SharedMemory::touch_one(Cell& cell, std::size_t offset, Access access,
                                                const Moment& now, const Knowledge& known) {
-  const bool both_atomic = access == Access::atomic && cell.atomic_writer;
+  const bool both_atomic = is_atomic(access) && cell.atomic_writer;
   const char* does = access == Access::read ? "reads" : "writes";
   // The race first: it says why a byte is not written yet.
   if (cell.has_writer && !both_atomic && !known.after(cell.writer)) {
     return race(cell.writer, "writes", does, offset, known);
   }
-  if (access != Access::write && !cell.written) {
+  if (reads(access) && !cell.written) {
     return Problem{Failure::Kind::never_written, describe(offset) + " is read, and nothing wrote it"};
   }
   if (access == Access::read) {
@@ -141,7 +181,7 @@ std::optional<Problem> SharedMemory::touch_one(Cell& cell, std::size_t offset, A
   cell.has_reader = false;
   cell.has_writer = true;
   cell.written = true;
-  cell.atomic_writer = access == Access::atomic;
+  cell.atomic_writer = is_atomic(access);
   cell.writer = now;
   return std::nullopt;
 }
@@ -168,6 +208,11 @@ void SharedMemory::take_down_reader(Cell& cell, const Moment& now, const Knowled
 void SharedMemory::forget_written(const void* address, std::size_t bytes) {
   const auto begin = static_cast<std::size_t>(static_cast<const std::byte*>(address) - arena_);
   for (std::size_t offset = begin; offset < begin + bytes; ++offset) cells_[offset].written = false;
+}
+
+void SharedMemory::land(const void* address, std::size_t bytes) {
+  const auto begin = static_cast<std::size_t>(static_cast<const std::byte*>(address) - arena_);
+  for (std::size_t offset = begin; offset < begin + bytes; ++offset) cells_[offset].written = true;
 }
 
 }  // namespace millrace::emulated

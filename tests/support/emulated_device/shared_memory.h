@@ -2,8 +2,10 @@
 // since.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,13 +14,30 @@
 
 namespace millrace::emulated {
 
+constexpr unsigned kMostClusterBlocks = 8;
+
 // When a thread did something, measured by everything that can order it before what another thread does.
 struct Moment {
   std::uint32_t thread = 0;            // within the cluster
   std::uint32_t block_epoch = 0;       // block barriers passed
   std::uint32_t cluster_arrivals = 0;  // cluster barriers arrived at
-  std::uint32_t warp_clock = 0;        // warp barriers passed
+  std::uint32_t clock = 0;             // warp barriers passed, and releases
+  // A bulk copy is a thread of its own, beyond the cluster's: one for each barrier, whose phase is the clock.
+  static constexpr std::uint32_t kOfCopy = ~0U;
+  [[nodiscard]] bool is_copy() const { return block_epoch == kOfCopy; }
 };
+
+// What a thread learned of others by acquiring what they released: all that they had done, and learned.
+struct Acquired {
+  std::uint32_t cluster_waits = 0;
+  std::array<std::uint32_t, kMostClusterBlocks> block_epochs{};  // by rank
+  std::vector<std::uint32_t> clocks;  // by thread: moments before this clock are visible
+
+  [[nodiscard]] bool after(const Moment& earlier, std::uint32_t threads_per_block) const;
+  void join(const Acquired& other);
+};
+using AcquiredPointer = std::shared_ptr<const Acquired>;  // nullptr: nothing
+void join(AcquiredPointer& into, const AcquiredPointer& other);
 
 // What a thread knows of the others: the other side of Moment.
 struct Knowledge {
@@ -26,7 +45,8 @@ struct Knowledge {
   std::uint32_t threads_per_block;
   std::uint32_t block_epoch;
   std::uint32_t cluster_waits;
-  const std::uint32_t* warp_seen;  // [32]: by lane of its warp, the warp clocks whose moments are visible
+  const std::uint32_t* warp_seen;  // [32]: by lane of its warp: moments before this clock are visible
+  const Acquired* acquired;        // may be nullptr
 
   [[nodiscard]] bool after(const Moment& earlier) const;
 };
@@ -35,7 +55,7 @@ class SharedMemory {
  public:
   static constexpr std::size_t kBlockBytes = 227 * 1024;  // of one block, static and dynamic together (sm_90)
   static constexpr std::size_t kStaticBytes = 48 * 1024;
-  static constexpr unsigned kMostBlocks = 8;
+  static constexpr unsigned kMostBlocks = kMostClusterBlocks;
 
   SharedMemory();
   SharedMemory(const SharedMemory&) = delete;
@@ -50,12 +70,17 @@ class SharedMemory {
   // nullptr where the block has no room for it.
   [[nodiscard]] std::byte* object(unsigned rank, const void* key, std::size_t bytes, std::size_t alignment);
   [[nodiscard]] unsigned rank_of(const void* address) const;
+  [[nodiscard]] std::string describe(const void* address) const;
   [[nodiscard]] std::byte* counterpart(const void* local, unsigned rank) const;
 
+  // Whether the range lies in one object.
+  [[nodiscard]] std::optional<Problem> reach(const void* address, std::size_t bytes) const;
   [[nodiscard]] std::optional<Problem> touch(const void* address, std::size_t bytes, Access access,
                                              const Moment& now, const Knowledge& known);
   // A copy is under way to these bytes: until it lands they count as never written.
   void forget_written(const void* address, std::size_t bytes);
+  // It landed.
+  void land(const void* address, std::size_t bytes);
 
  private:
   static constexpr std::size_t kStride = 256 * 1024;

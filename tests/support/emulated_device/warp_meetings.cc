@@ -46,7 +46,8 @@ const LaneValues& KernelRun::warp_exchange(unsigned mask, const LaneValue& mine,
   const unsigned wanted = mask & lanes_present();
   const unsigned warps_per_block = (threads_per_block_ + kWarp - 1) / kWarp;
   std::vector<Meeting>& meetings =
-      meetings_[current_->place.cluster_rank * warps_per_block + current_->place.linear_thread / kWarp];
+      cluster()
+          .meetings[current_->place.cluster_rank * warps_per_block + current_->place.linear_thread / kWarp];
   auto meeting = std::find_if(meetings.begin(), meetings.end(),
                               [&](const Meeting& candidate) { return candidate.mask == wanted; });
   if (meeting == meetings.end()) {
@@ -74,22 +75,26 @@ void KernelRun::release_lanes(unsigned lanes) {
   const unsigned begin = warp_begin();
   for (unsigned lane = 0; lane < kWarp; ++lane) {
     if ((lanes >> lane & 1U) == 0 || begin + lane == current_->index) continue;
-    threads_[begin + lane].met = current_->met;
-    ready_.push_back(begin + lane);
+    cluster().threads[begin + lane].met = current_->met;
+    ready_.push_back(&cluster().threads[begin + lane]);
   }
 }
 
 void KernelRun::join_warp_clocks(unsigned lanes) {
   const unsigned begin = warp_begin();
   std::array<std::uint32_t, kWarp> joined{};
+  AcquiredPointer acquired;
   for (unsigned lane = 0; lane < kWarp; ++lane) {
     if ((lanes >> lane & 1U) == 0) continue;
-    Thread& thread = threads_[begin + lane];
+    Thread& thread = cluster().threads[begin + lane];
     for (unsigned i = 0; i < kWarp; ++i) joined[i] = std::max(joined[i], thread.warp_seen[i]);
-    joined[lane] = std::max(joined[lane], ++thread.warp_clock);
+    joined[lane] = std::max(joined[lane], ++thread.clock);
+    join(acquired, thread.acquired);
   }
   for (unsigned lane = 0; lane < kWarp; ++lane) {
-    if ((lanes >> lane & 1U) != 0) threads_[begin + lane].warp_seen = joined;
+    if ((lanes >> lane & 1U) == 0) continue;
+    cluster().threads[begin + lane].warp_seen = joined;
+    cluster().threads[begin + lane].acquired = acquired;
   }
 }
 
