@@ -4,8 +4,10 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <poll.h>
 #include <signal.h>
+#include <string_view>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <system_error>
@@ -17,6 +19,11 @@ namespace millrace {
 
 namespace {
 
+// How long an idle process may take to end in good order.
+constexpr std::chrono::milliseconds kIdlePatience{1'000};
+// How soon a process that became idle, or ceased to be, is seen.
+constexpr std::chrono::milliseconds kLook{100};
+
 // What a shell reports of a process that SIGINT ended.
 constexpr int kInterrupted = 128 + SIGINT;
 
@@ -26,6 +33,11 @@ sigset_t stop_signals() {
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   return signals;
+}
+
+[[noreturn]] void leave(std::string_view sentence, ExitCode code) {
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, sentence.data(), sentence.size());
+  _exit(static_cast<int>(code));
 }
 
 [[noreturn]] void throw_system_error(const char* call) {
@@ -54,25 +66,33 @@ StopSignals::~StopSignals() {
   // The signals stay blocked: one that is still pending must not end a process that has all but finished.
 }
 
+void StopSignals::end_if_due(Clock::time_point asked_at) const {
+  const Clock::duration since = Clock::now() - asked_at;
+  if (idle_ && since >= kIdlePatience) {
+    leave("millrace: stopped before it had begun; nothing was trained, and nothing is lost.\n",
+          ExitCode::done);
+  }
+  if (since >= deadline_) {
+    leave(
+        "millrace: stopping took longer than its deadline; the newest checkpoint is complete, start again "
+        "with the same command.\n",
+        ExitCode::unexpected);
+  }
+}
+
 void StopSignals::watch() {
   std::array<pollfd, 2> sources{{{events_, POLLIN, 0}, {finish_, POLLIN, 0}}};
-  bool asked = false;
+  std::optional<Clock::time_point> asked_at;
   for (;;) {
-    const int ready = poll(sources.data(), sources.size(), asked ? static_cast<int>(deadline_.count()) : -1);
+    const int ready = poll(sources.data(), sources.size(), asked_at ? static_cast<int>(kLook.count()) : -1);
     if (ready < 0 && errno == EINTR) continue;
     if ((sources[1].revents & POLLIN) != 0) return;
-    if (asked && ready == 0) {
-      static constexpr char kOverdue[] =
-          "millrace: stopping took longer than its deadline; the newest checkpoint is complete, start again "
-          "with the same command.\n";
-      if (write(STDERR_FILENO, kOverdue, sizeof kOverdue - 1) < 0)
-        _exit(static_cast<int>(ExitCode::unexpected));
-      _exit(static_cast<int>(ExitCode::unexpected));
-    }
+    if (asked_at) end_if_due(*asked_at);
+    if ((sources[0].revents & POLLIN) == 0) continue;
     signalfd_siginfo signal{};
     if (read(events_, &signal, sizeof signal) != sizeof signal) continue;
-    if (asked && signal.ssi_signo == SIGINT) _exit(kInterrupted);
-    asked = true;
+    if (asked_at && signal.ssi_signo == SIGINT) _exit(kInterrupted);
+    if (!asked_at) asked_at = Clock::now();
     source_.request_stop();
   }
 }

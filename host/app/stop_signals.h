@@ -7,6 +7,7 @@
 // it is destroyed.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <stop_token>
 #include <thread>
@@ -22,10 +23,18 @@ class StopSignals {
 
   [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
 
+  // While true, a stop that is not obeyed at once ends the process with exit code 0: there is nothing to
+  // finish, and what it waits for (a broker that nobody can reach) may hold it for long. Any thread.
+  void set_idle(bool idle) { idle_ = idle; }
+
  private:
+  using Clock = std::chrono::steady_clock;
+
   void watch();
+  void end_if_due(Clock::time_point asked_at) const;
 
   const std::chrono::milliseconds deadline_;
+  std::atomic<bool> idle_ = false;
   std::stop_source source_;
   int events_ = -1;  // signalfd: read by the watcher only
   int finish_ = -1;  // eventfd: written by the destructor

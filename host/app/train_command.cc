@@ -44,7 +44,8 @@ ExitCode run_train(const OptionValues& options) {
   const LogFormat format = log_format_of(options.text("log-format"));
   log_to_stderr(format);
   TrainJob job = train_job(options);
-  const StopSignals signals(kStopDeadline);
+  StopSignals signals(kStopDeadline);
+  signals.set_idle(true);
   Progress progress(options.flag("quiet"), stderr, format);
   const LogAboveProgress log(progress);
   RunView view(progress);
@@ -61,6 +62,10 @@ ExitCode run_train(const OptionValues& options) {
     observer = watch->observer(std::move(observer));
     progress.note(fmt::format("Listening on {}", watch->url()));
   }
+  observer.opened = [&signals, opened = std::move(observer.opened)](const OpenedRun& run) {
+    signals.set_idle(false);
+    opened(run);
+  };
   const TrainResult result = run_train_job(job, observer, signals.token());
   view.finish(result);
   if (!result.offsets_committed) {

@@ -1,6 +1,7 @@
 // The program as a user meets it: a process with arguments, input, outputs and an exit code.
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -187,6 +188,20 @@ TEST_F(Produce, RefusesAnotherNumberOfPartitionsThanTheTopicHas) {
   expect_failure(produce({"--topic", "two", "--partitions", "3"}, "a\n1\n"), 2,
                  "--partitions \"3\": topic two is there already, with 2");
   EXPECT_EQ(produce({"--topic", "two", "--partitions", "2"}, "a\n1\n").exit_code, 0);
+}
+
+TEST(Train, ThatWaitsForABrokerWhichNobodyReachesStopsSoonAndWithSuccess) {
+  const support::TempDir folder;
+  support::Process training(
+      {.arguments = {MILLRACE_PROGRAM, "train", "--brokers", "127.0.0.1:1", "--topic", "t", "--features", "9",
+                     "--label", "key", "--state", folder / "state", "--listen", "0", "--quiet"}});
+  ASSERT_TRUE(training.wait_for_line("Listening on", kDeadline));
+  const auto asked = std::chrono::steady_clock::now();
+  training.send(SIGTERM);
+  const support::ProcessResult ended = training.wait(kDeadline);
+  EXPECT_EQ(ended.exit_code, 0) << ended.describe();
+  EXPECT_LT(std::chrono::steady_clock::now() - asked, std::chrono::seconds(5));
+  EXPECT_THAT(ended.err, HasSubstr("nothing was trained, and nothing is lost"));
 }
 
 }  // namespace
