@@ -1,164 +1,28 @@
 #include "support/kafka_broker.h"
 
-#include <arpa/inet.h>
-#include <array>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <iostream>
-#include <librdkafka/rdkafka.h>
-#include <netinet/in.h>
 #include <sstream>
 #include <stdexcept>
-#include <sys/socket.h>
-#include <system_error>
-#include <thread>
-#include <unistd.h>
+
+#include "support/cluster_client.h"
 
 namespace millrace::support {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr const char* kNewest = "4.1.1";
 constexpr seconds kStartLimit{60};
 constexpr seconds kToolLimit{60};
-constexpr std::size_t kErrorTextBytes = 512;
-
-int free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool good = fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  if (!good) throw std::system_error(error, std::generic_category(), "looking for a free port");
-  return ntohs(address.sin_port);
-}
-
-std::filesystem::path jars_of(const std::string& version) {
-  std::filesystem::path libs = std::filesystem::path(MILLRACE_KAFKA_CACHE) / ("kafka-" + version) / "libs";
-  if (!std::filesystem::exists(libs)) {
-    throw std::runtime_error("Kafka " + version + " is not in " + libs.string() +
-                             ": run tools/setup --for test");
-  }
-  return libs;
-}
-
-std::string server_properties(int port, int controller_port, const std::filesystem::path& data) {
-  std::ostringstream text;
-  text << "process.roles=broker,controller\n"
-          "node.id=1\n"
-          "controller.listener.names=CONTROLLER\n"
-          "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
-          "controller.quorum.voters=1@127.0.0.1:"
-       << controller_port
-       << "\n"
-          "listeners=PLAINTEXT://127.0.0.1:"
-       << port << ",CONTROLLER://127.0.0.1:" << controller_port
-       << "\n"
-          "advertised.listeners=PLAINTEXT://127.0.0.1:"
-       << port << "\nlog.dirs=" << data.string()
-       << "\n"
-          "num.partitions=1\n"
-          "auto.create.topics.enable=false\n"
-          "offsets.topic.replication.factor=1\n"
-          "offsets.topic.num.partitions=4\n"
-          "transaction.state.log.replication.factor=1\n"
-          "transaction.state.log.min.isr=1\n"
-          "transaction.state.log.num.partitions=4\n"
-          "group.initial.rebalance.delay.ms=0\n"
-          "num.network.threads=2\n"
-          "num.io.threads=4\n"
-          "log.segment.bytes=67108864\n"
-          "log.cleaner.backoff.ms=200\n"
-          "log.cleaner.dedupe.buffer.size=16777216\n";
-  return text.str();
-}
-
-// A client for metadata and administration.
-class AdminClient {
- public:
-  explicit AdminClient(const std::string& brokers) {
-    rd_kafka_conf_t* conf = rd_kafka_conf_new();
-    std::array<char, kErrorTextBytes> text{};
-    rd_kafka_conf_set(conf, "bootstrap.servers", brokers.c_str(), text.data(), text.size());
-    // A broker that is starting refuses connections: nothing to report.
-    rd_kafka_conf_set_log_cb(conf, nullptr);
-    handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text.data(), text.size());
-    if (handle_ == nullptr) throw std::runtime_error(text.data());
-  }
-  AdminClient(const AdminClient&) = delete;
-  AdminClient& operator=(const AdminClient&) = delete;
-  ~AdminClient() { rd_kafka_destroy(handle_); }
-
-  // How many brokers the cluster has; 0 when nothing answers in time.
-  [[nodiscard]] int broker_count(milliseconds at_most) const {
-    const rd_kafka_metadata_t* metadata = nullptr;
-    if (rd_kafka_metadata(handle_, 0, nullptr, &metadata, static_cast<int>(at_most.count())) != 0) return 0;
-    const int count = metadata->broker_cnt;
-    rd_kafka_metadata_destroy(metadata);
-    return count;
-  }
-
-  [[nodiscard]] bool has_leaders(const std::string& topic, int partitions) const {
-    rd_kafka_topic_t* which = rd_kafka_topic_new(handle_, topic.c_str(), nullptr);
-    const rd_kafka_metadata_t* metadata = nullptr;
-    const rd_kafka_resp_err_t error = rd_kafka_metadata(handle_, 0, which, &metadata, 5000);
-    rd_kafka_topic_destroy(which);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
-    int with_leader = 0;
-    for (int index = 0; metadata->topic_cnt == 1 && index < metadata->topics[0].partition_cnt; ++index) {
-      if (metadata->topics[0].partitions[index].leader >= 0) ++with_leader;
-    }
-    rd_kafka_metadata_destroy(metadata);
-    return with_leader == partitions;
-  }
-
-  void create_topic(const std::string& name, int partitions,
-                    const std::map<std::string, std::string>& configs) {
-    std::array<char, kErrorTextBytes> text{};
-    rd_kafka_NewTopic_t* topic = rd_kafka_NewTopic_new(name.c_str(), partitions, 1, text.data(), text.size());
-    if (topic == nullptr) throw std::runtime_error(text.data());
-    for (const auto& [key, value] : configs) rd_kafka_NewTopic_set_config(topic, key.c_str(), value.c_str());
-    rd_kafka_queue_t* queue = rd_kafka_queue_new(handle_);
-    rd_kafka_CreateTopics(handle_, &topic, 1, nullptr, queue);
-    rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 30'000);
-    std::string failure;
-    if (event == nullptr) {
-      failure = "no answer";
-    } else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      failure = rd_kafka_event_error_string(event);
-    } else {
-      std::size_t count = 0;
-      const rd_kafka_topic_result_t** results =
-          rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
-      if (count != 1) {
-        failure = "no result";
-      } else if (rd_kafka_topic_result_error(results[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        failure = rd_kafka_topic_result_error_string(results[0]);
-      }
-    }
-    if (event != nullptr) rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_NewTopic_destroy(topic);
-    if (!failure.empty()) throw std::runtime_error("creating topic " + name + ": " + failure);
-  }
-
- private:
-  rd_kafka_t* handle_ = nullptr;
-};
 
 }  // namespace
 
-KafkaBroker::KafkaBroker(std::string version)
-    : version_(std::move(version)), libs_(jars_of(version_)), folder_("millrace-kafka-" + version_) {
+KafkaBroker::KafkaBroker(std::string version, int proxy_port)
+    : version_(std::move(version)), proxy_port_(proxy_port), folder_("millrace-kafka-" + version_) {
   constexpr int kAttempts = 3;  // between looking for a free port and taking it, somebody else may take it
   for (int attempt = 1;; ++attempt) {
     try {
@@ -173,67 +37,43 @@ KafkaBroker::KafkaBroker(std::string version)
 }
 
 KafkaBroker::~KafkaBroker() {
-  process_.reset();
+  node_.reset();
   if (testing::UnitTest::GetInstance()->Failed()) {
     folder_.keep();
     std::cerr << "The logs of Kafka " << version_ << " are in " << folder_.path().string() << std::endl;
   }
 }
 
-std::vector<std::string> KafkaBroker::java(const std::string& main_class,
-                                           const std::vector<std::string>& options) const {
-  // Small and quick to start rather than fast in the long run.
-  std::vector<std::string> line = {"java",
-                                   "-Xms64m",
-                                   "-Xmx384m",
-                                   "-XX:+UseSerialGC",
-                                   "-XX:TieredStopAtLevel=1",
-                                   "-Xshare:auto",
-                                   std::string("-Dlog4j2.configurationFile=") + MILLRACE_KAFKA_LOGGING};
-  line.insert(line.end(), options.begin(), options.end());
-  line.insert(line.end(), {"-cp", (libs_ / "*").string(), main_class});
-  return line;
+void KafkaBroker::start_on_free_ports() {
+  node_.reset();
+  port_ = free_port();
+  proxied_port_ = proxy_port_ == 0 ? 0 : free_port();
+  const int controller_port = free_port();
+  node_ = std::make_unique<KafkaNode>(
+      KafkaNode::Settings{.version = version_,
+                          .folder = folder_.path(),
+                          .port = port_,
+                          .controller_port = controller_port,
+                          .voters = "1@127.0.0.1:" + std::to_string(controller_port),
+                          .proxied_port = proxied_port_,
+                          .proxy_port = proxy_port_});
+  start();
 }
 
-void KafkaBroker::start_on_free_ports() {
-  port_ = free_port();
-  const std::filesystem::path data = folder_ / "data";
-  const std::filesystem::path properties = folder_ / "server.properties";
-  std::filesystem::remove_all(data);
-  std::ofstream(properties) << server_properties(port_, free_port(), data);
-
-  std::vector<std::string> format =
-      java("kafka.tools.StorageTool", {"-Dmillrace.broker.log=" + (folder_ / "format.log").string()});
-  format.insert(format.end(), {"format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", properties.string()});
-  const ProcessResult formatted = run_process({.arguments = format}, kStartLimit);
-  if (formatted.exit_code != 0) {
-    throw std::runtime_error("Kafka's storage could not be formatted: " + formatted.describe());
-  }
-
-  std::vector<std::string> serve =
-      java("kafka.Kafka", {"-Dmillrace.broker.log=" + (folder_ / "server.log").string()});
-  serve.push_back(properties.string());
-  process_ = std::make_unique<Process>(Command{.arguments = serve});
+void KafkaBroker::start() {
+  node_->start();
+  const ClusterClient client(brokers());
   const auto deadline = steady_clock::now() + kStartLimit;
-  while (!answers()) {
-    if (!process_->running() || steady_clock::now() > deadline) {
-      throw std::runtime_error("Kafka " + version_ +
-                               " did not start: " + process_->wait(milliseconds(0)).describe());
+  while (client.broker_count(seconds(1)) != 1) {
+    if (!node_->running() || steady_clock::now() > deadline) {
+      throw std::runtime_error("Kafka " + version_ + " did not start: " + node_->last_words());
     }
   }
 }
 
-bool KafkaBroker::answers() const { return AdminClient(brokers()).broker_count(seconds(1)) == 1; }
-
 void KafkaBroker::create_topic(const std::string& name, int partitions,
                                const std::map<std::string, std::string>& configs) {
-  AdminClient client(brokers());
-  client.create_topic(name, partitions, configs);
-  const auto deadline = steady_clock::now() + seconds(30);
-  while (!client.has_leaders(name, partitions)) {
-    if (steady_clock::now() > deadline) throw std::runtime_error("topic " + name + " has no leaders");
-    std::this_thread::sleep_for(milliseconds(5));
-  }
+  ClusterClient(brokers()).create_topic(name, partitions, 1, configs);
 }
 
 std::int64_t KafkaBroker::group_lag(const std::string& group, const std::string& topic) {
@@ -262,8 +102,7 @@ std::int64_t KafkaBroker::group_lag(const std::string& group, const std::string&
 }
 
 std::string KafkaBroker::run_tool(const std::string& class_name, const std::vector<std::string>& arguments) {
-  std::vector<std::string> line =
-      java(class_name, {"-Dmillrace.broker.log=" + (folder_ / "tools.log").string()});
+  std::vector<std::string> line = node_->java(class_name, "tools.log");
   line.insert(line.end(), {"--bootstrap-server", brokers()});
   line.insert(line.end(), arguments.begin(), arguments.end());
   const ProcessResult result = run_process({.arguments = line}, kToolLimit);
@@ -271,14 +110,11 @@ std::string KafkaBroker::run_tool(const std::string& class_name, const std::vect
   return result.out;
 }
 
-void KafkaBroker::kill() {
-  process_->send(SIGKILL);
-  process_->wait(seconds(10));
-}
+void KafkaBroker::kill() { node_->kill(); }
 
-void KafkaBroker::pause() { process_->send(SIGSTOP); }
+void KafkaBroker::pause() { node_->send(SIGSTOP); }
 
-void KafkaBroker::go_on() { process_->send(SIGCONT); }
+void KafkaBroker::go_on() { node_->send(SIGCONT); }
 
 namespace {
 

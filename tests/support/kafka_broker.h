@@ -7,28 +7,29 @@
 // calls everything. Errors: std::runtime_error.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "support/process.h"
+#include "support/kafka_node.h"
 #include "support/temp_dir.h"
 
 namespace millrace::support {
 
 class KafkaBroker {
  public:
-  explicit KafkaBroker(std::string version);
+  // With the port of a proxy, the broker listens on a second port, `proxied_port`, for clients that come
+  // through the proxy and are to come through it always.
+  explicit KafkaBroker(std::string version, int proxy_port = 0);
   KafkaBroker(const KafkaBroker&) = delete;
   KafkaBroker& operator=(const KafkaBroker&) = delete;
   ~KafkaBroker();
 
   [[nodiscard]] const std::string& version() const { return version_; }
   [[nodiscard]] std::string brokers() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] int proxied_port() const { return proxied_port_; }
 
   // Returns when every partition has a leader.
   void create_topic(const std::string& name, int partitions,
@@ -42,24 +43,23 @@ class KafkaBroker {
   // what the tool printed on stdout; throws with everything it printed when it fails.
   std::string run_tool(const std::string& class_name, const std::vector<std::string>& arguments);
 
-  // As a machine that loses power.
+  // As a machine that loses power. It starts again where it was, with what it had.
   void kill();
+  void start();
 
   // As a process that hangs: it answers nothing, and its connections stay. Until it goes on.
   void pause();
   void go_on();
 
  private:
-  [[nodiscard]] std::vector<std::string> java(const std::string& main_class,
-                                              const std::vector<std::string>& options) const;
   void start_on_free_ports();
-  [[nodiscard]] bool answers() const;
 
   const std::string version_;
-  const std::filesystem::path libs_;
+  const int proxy_port_;
   TempDir folder_;
   int port_ = 0;
-  std::unique_ptr<Process> process_;
+  int proxied_port_ = 0;
+  std::unique_ptr<KafkaNode> node_;
 };
 
 // The broker of this test program: made on first use, gone after the last test. Its version is that of the
