@@ -289,7 +289,7 @@ fs::path StateFolder::save(Checkpoint& checkpoint, std::span<const PartitionStar
 
 void StateFolder::begin_journal(const Checkpoint& checkpoint, std::span<const PartitionStart> partitions) {
   const JournalHeader header{checkpoint.sequence, trained_digest(checkpoint), checkpoint.settings};
-  journal_.emplace(path_ / journal_file_name(checkpoint.sequence), header, partitions);
+  journal_ = std::make_unique<Journal>(path_ / journal_file_name(checkpoint.sequence), header, partitions);
 }
 
 void StateFolder::remove_old() const {

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -74,7 +75,7 @@ class StateFolder {
   void begin_journal(const Checkpoint& checkpoint, std::span<const PartitionStart> partitions);
 
   // After save or begin_journal.
-  [[nodiscard]] Journal& journal() { return journal_.value(); }
+  [[nodiscard]] Journal& journal() { return *journal_; }
 
   // At least 1 is kept.
   void set_keep(std::size_t checkpoints) noexcept { keep_ = checkpoints == 0 ? 1 : checkpoints; }
@@ -91,7 +92,7 @@ class StateFolder {
   std::set<std::uint64_t> damaged_;
   std::vector<std::string> fallbacks_;
   std::vector<std::string> journal_notes_;
-  std::optional<Journal> journal_;
+  std::unique_ptr<Journal> journal_;  // null before
 };
 
 struct ListedCheckpoint {

@@ -1,7 +1,6 @@
 #include "train/replay.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 #include <variant>
 
@@ -51,7 +50,7 @@ class SegmentReplay {
 
  private:
   bool train(const JournalWindow& window, ReplayCounts& counts, const std::stop_token& stop) {
-    if (!reader_) open();
+    if (reader_ == nullptr) open();
     const RangeReader::Outcome outcome = reader_->read(ranges_in_source(window), slot_, stop);
     if (outcome == RangeReader::Outcome::stopped) return false;
     if (outcome == RangeReader::Outcome::fewer) reader_.reset();
@@ -85,6 +84,7 @@ class SegmentReplay {
     reader_.reset();
     source_.reset();
     std::vector<TrainedPosition> wanted;
+    wanted.reserve(partitions_.size());
     for (const PartitionStart& each : partitions_) wanted.push_back(position_of(each));
     source_ = parts_.open_source(wanted);
     const std::span<const TopicPartition> partitions = source_->partitions();
@@ -100,8 +100,8 @@ class SegmentReplay {
       in_source_.push_back(static_cast<std::uint32_t>(found - partitions.begin()));
       starts[in_source_.back()] = each.next;
     }
-    reader_.emplace(*source_, parts_.decoder, parts_.decode_threads, window_rows_, &fingerprint_of,
-                    std::move(starts), kPatience);
+    reader_ = std::make_unique<RangeReader>(*source_, parts_.decoder, parts_.decode_threads, window_rows_,
+                                            &fingerprint_of, std::move(starts), kPatience);
   }
 
   // The journal's numbers of partitions are not the source's.
@@ -143,6 +143,7 @@ class SegmentReplay {
 
   [[nodiscard]] ChangedWindowError changed(const JournalWindow& window) const {
     std::vector<ChangedWindowError::Range> ranges;
+    ranges.reserve(window.ranges.size());
     for (const PartitionRange& range : window.ranges) {
       ranges.push_back({partitions_[range.partition].partition, range.begin.offset, range.end.offset});
     }
@@ -158,7 +159,7 @@ class SegmentReplay {
   std::vector<PartitionStart> partitions_;  // by the journal's numbers
   std::vector<std::uint32_t> in_source_;    // [partitions] the source's
   std::unique_ptr<RecordSource> source_;
-  std::optional<RangeReader> reader_;  // reads the source
+  std::unique_ptr<RangeReader> reader_;  // reads the source
 };
 
 }  // namespace

@@ -14,7 +14,7 @@ Trainer::Trainer(Parts parts, Checkpoint checkpoint, TrainerSettings settings)
     : parts_(std::move(parts)),
       checkpoint_(std::move(checkpoint)),
       before_(checkpoint_.lifetime),
-      settings_(std::move(settings)),
+      settings_(settings),
       begun_(Clock::now()),
       next_checkpoint_(begun_ + settings_.checkpoint_every),
       bad_share_(settings_.max_bad_share),
