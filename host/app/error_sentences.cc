@@ -11,6 +11,7 @@
 #include "millrace/window.h"
 
 #include "app/input_row_error.h"
+#include "model_file/model_file_error.h"
 
 namespace millrace {
 
@@ -197,6 +198,10 @@ std::string sentence(const InputRowError& error) {
   return fmt::format("{}:{}: {}; correct this row.", error.input, error.line, without_stop(error.reason));
 }
 
+std::string sentence(const ModelFileError& error) {
+  return fmt::format("{}: {}; {}.", error.path, error.reason, error.remedy);
+}
+
 std::string sentence(const std::bad_alloc&) {
   return "There is not enough memory; lower --memory-bytes or --window-rows.";
 }
@@ -218,7 +223,8 @@ std::string sentence_for(const std::exception& error) {
                      take<BadRecordError>(error, text) || take<BadShareError>(error, text) ||
                      take<StateError>(error, text) || take<MismatchError>(error, text) ||
                      take<DeviceError>(error, text) || take<NumericalError>(error, text) ||
-                     take<InputRowError>(error, text) || take<std::bad_alloc>(error, text);
+                     take<InputRowError>(error, text) || take<ModelFileError>(error, text) ||
+                     take<std::bad_alloc>(error, text);
   if (!known) {
     text = fmt::format("Something unexpected went wrong: {}; please report it, with the command line.",
                        without_stop(error.what()));

@@ -17,6 +17,8 @@
 #include "app/doctor_command.h"
 #include "app/error_sentences.h"
 #include "app/evaluate_command.h"
+#include "app/export_command.h"
+#include "app/import_command.h"
 #include "app/inspect_command.h"
 #include "app/log_output.h"
 #include "app/produce_command.h"
@@ -49,6 +51,8 @@ constexpr std::array kCommands = {
     CommandEntry{Command::evaluate, run_evaluate},
     CommandEntry{Command::inspect, run_inspect},
     CommandEntry{Command::replay, run_replay},
+    CommandEntry{Command::export_model, run_export},
+    CommandEntry{Command::import_model, run_import},
     CommandEntry{Command::bench, run_bench},
     CommandEntry{Command::demo, run_demo},
     CommandEntry{Command::doctor, run_doctor},

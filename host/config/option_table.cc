@@ -15,7 +15,8 @@ using enum OptionType;
 
 constexpr auto kBrokerCommands = only(produce, train, evaluate, inspect);
 constexpr auto kKafkaCommands = only(produce, train, evaluate, inspect, replay, bench);
-constexpr auto kReporters = only(produce, train, evaluate, inspect, replay, bench, doctor);
+constexpr auto kReporters =
+    only(produce, train, evaluate, inspect, replay, export_model, import_model, bench, doctor);
 constexpr auto kConsumers = only(train, evaluate);
 constexpr auto kReaders = only(train, evaluate, replay, bench);
 constexpr CommandSet kNone{};
@@ -179,6 +180,14 @@ constexpr std::array kOptions = {
     // State
     Option{"state", text, "DIR", state, kConsumers, kConsumers, "", kAny,
            "The state folder: checkpoints of weights and positions"},
+    Option{"state", text, "DIR", state, only(export_model), only(export_model), "", kAny,
+           "The state folder, whose newest checkpoint is exported; a trainer may be running there"},
+    Option{"to", text, "FILE.onnx|FILE.safetensors", state, only(export_model), only(export_model), "", kAny,
+           "The file to write, or to replace; its ending chooses the format"},
+    Option{"from", text, "FILE", state, only(import_model), only(import_model), "", kAny,
+           "The model: a safetensors file of dense layers, as PyTorch saves them"},
+    Option{"state", text, "DIR", state, only(import_model), only(import_model), "", kAny,
+           "The state folder to begin, which holds no checkpoint yet"},
     Option{"checkpoint-ms", milliseconds, "MS", state, only(train), kNone, "10000", kUpToADay,
            "How often a checkpoint is written while training"},
     Option{"keep", integer, "K", state, only(train), kNone, "3", between(1, 1000), "Checkpoints to keep"},
@@ -230,6 +239,13 @@ constexpr std::array kCommands = {
                        "Trains the windows of a state's journal again: those after the newest checkpoint, or "
                        "all of them, to verify the checkpoints",
                        "DIR", "millrace replay cancer --brokers localhost:9092 --verify", false},
+    CommandDescription{export_model, "export",
+                       "Writes the network as a file for other programs: ONNX or safetensors", "",
+                       "millrace export --state cancer --to cancer.onnx", false},
+    CommandDescription{import_model, "import",
+                       "Begins a state with a network that was trained elsewhere; `millrace train` goes on "
+                       "with it",
+                       "", "millrace import --from cancer.safetensors --state cancer-2", false},
     CommandDescription{
         bench, "bench",
         "Measures a stage of the program on this machine, beside the bound that it runs against: step "

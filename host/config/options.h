@@ -28,6 +28,8 @@ enum class Command {
   evaluate,
   inspect,
   replay,
+  export_model,
+  import_model,
   bench,
   demo,
   doctor,

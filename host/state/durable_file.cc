@@ -121,9 +121,12 @@ void write_all(const FileDescriptor& file, std::span<const std::byte> bytes,
   }
 }
 
-void write_durably(const std::filesystem::path& file, std::span<const std::byte> bytes) {
+void write_durably(const std::filesystem::path& file, std::span<const std::byte> bytes, mode_t mode) {
   Temporary temporary(file);
   write_all(temporary.file(), bytes, file);
+  if (mode != 0600 && ::fchmod(temporary.file().get(), mode) != 0) {
+    throw state_error(file, "setting permissions", errno);
+  }
   sync(temporary.file(), file);
   temporary.rename_to(file);
   sync_folder(file.parent_path());

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <utility>
 #include <vector>
 
@@ -45,9 +46,10 @@ class FileDescriptor {
 void write_all(const FileDescriptor& file, std::span<const std::byte> bytes,
                const std::filesystem::path& path);
 
-// Makes `file` hold `bytes`: a temporary in the same folder (mode 0600), fsync, rename, fsync of the folder.
-// After an error the temporary is gone and what stood under the name is untouched. Throws StateError.
-void write_durably(const std::filesystem::path& file, std::span<const std::byte> bytes);
+// Makes `file` hold `bytes`: a temporary in the same folder (mode 0600 until it has
+// `mode`), fsync, rename, fsync of the folder. After an error the temporary is gone and what stood under the
+// name is untouched. Throws StateError.
+void write_durably(const std::filesystem::path& file, std::span<const std::byte> bytes, mode_t mode = 0600);
 
 // What was written to the open file is on the disk. Throws StateError.
 void sync_data(const FileDescriptor& file, const std::filesystem::path& path);

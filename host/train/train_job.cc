@@ -33,7 +33,10 @@ std::string hidden_layers(const NetworkShape& shape) {
   return fmt::format("{}", fmt::join(std::span(shape.widths).subspan(1, shape.layers() - 1), ","));
 }
 
-// A model can only go on as what it was begun as.
+// Whether records were ever read with it; an imported model has met none.
+bool has_begun(const Checkpoint& checkpoint) { return !checkpoint.settings.topics.empty(); }
+
+// A model can only go on as what it was begun as. An imported one binds by what its file told.
 void require_same_model(const TrainJob& job, const Checkpoint& checkpoint) {
   const auto require = [&](bool same, const char* setting, std::string in_state, std::string requested) {
     if (!same) throw MismatchError(job.state, setting, std::move(in_state), std::move(requested));
@@ -43,14 +46,18 @@ void require_same_model(const TrainJob& job, const Checkpoint& checkpoint) {
   require(shape.features() == job.shape.features(), "features", std::to_string(shape.features()),
           std::to_string(job.shape.features()));
   require(shape == job.shape, "layers", hidden_layers(shape), hidden_layers(job.shape));
-  require(training.standardize == job.training.standardize, "standardize",
-          training.standardize ? "on" : "off", job.training.standardize ? "on" : "off");
+  const std::vector<double>& seen = checkpoint.model.standardizer.count;
+  const bool knows_inputs = std::ranges::any_of(seen, [](double count) { return count > 0; });
+  require(training.standardize == job.training.standardize || !(has_begun(checkpoint) || knows_inputs),
+          "standardize", training.standardize ? "on" : "off", job.training.standardize ? "on" : "off");
   const StreamSettings& stream = checkpoint.settings;
   const auto listed = [](const std::vector<std::string>& names) {
     return names.empty() ? std::string("unnamed") : fmt::format("{}", fmt::join(names, ","));
   };
-  require(stream.feature_names == job.decoder.feature_names, "features", listed(stream.feature_names),
-          listed(job.decoder.feature_names));
+  const bool knows_names = has_begun(checkpoint) || !stream.feature_names.empty();
+  require(!knows_names || stream.feature_names == job.decoder.feature_names, "features",
+          listed(stream.feature_names), listed(job.decoder.feature_names));
+  if (!has_begun(checkpoint)) return;
   // Named features are found wherever they stand; unnamed ones are what the columns make them.
   require(!stream.feature_names.empty() || stream.columns == job.decoder.columns, "columns",
           listed(stream.columns), listed(job.decoder.columns));
@@ -80,8 +87,11 @@ Checkpoint open_model(const TrainJob& job, StateFolder& state, const TrainObserv
   if (std::optional<Checkpoint> newest = state.newest()) {
     for (const std::string& sentence : state.fallbacks()) observer.note(sentence);
     require_same_model(job, *newest);
-    observer.note(fmt::format("Going on from checkpoint {} of {}: {} rows in {} windows so far.",
-                              newest->sequence, job.state.string(), newest->lifetime.rows, newest->windows));
+    observer.note(has_begun(*newest)
+                      ? fmt::format("Going on from checkpoint {} of {}: {} rows in {} windows so far.",
+                                    newest->sequence, job.state.string(), newest->lifetime.rows,
+                                    newest->windows)
+                      : fmt::format("Beginning with the imported model of {}.", job.state.string()));
     return *std::move(newest);
   }
   Checkpoint fresh;
@@ -211,7 +221,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   StateFolder state = StateFolder::open(job.state);
   state.set_keep(job.keep);
   Checkpoint checkpoint = open_model(job, state, observer);
-  const bool begins_now = checkpoint.millrace_version.empty();
+  const bool begins_now = !has_begun(checkpoint);
   const Checkpoint newest = checkpoint;
   ReplayCounts replayed;
   if (!begins_now && !catch_up(job, state, checkpoint, replayed, observer, stop)) {

@@ -48,6 +48,7 @@ std::vector<VerifiedStep> verify_state(const ReplayJob& job,
 
   std::vector<VerifiedStep> steps;
   for (std::size_t i = 0; i + 1 < checkpoints.size(); ++i) {
+    if (checkpoints[i].positions.empty()) continue;  // imported: there was no stream yet
     const Checkpoint& next = checkpoints[i + 1];
     VerifiedStep step{.from = checkpoints[i].sequence, .to = next.sequence};
     const std::vector<JournalSegment> some = between(segments, step.from, step.to);

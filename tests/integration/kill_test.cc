@@ -1,7 +1,7 @@
 // kill -9 at random instants, over and over: the state ends bit for bit as that of an uninterrupted run over
 // the same log.
 //
-// MILLRACE_KILL_SEED says when the kills come.
+// TEST_KILL_SEED says when the kills come.
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -66,7 +66,7 @@ void Kill::kill_again_and_again(std::uint64_t kills) const {
   const auto one_run = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun);
   const Outcome expected = outcome_in(whole);
 
-  const char* const seed = std::getenv("MILLRACE_KILL_SEED");
+  const char* const seed = std::getenv("TEST_KILL_SEED");
   std::mt19937_64 random(seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1);
   std::uniform_int_distribution<milliseconds::rep> instant(0, one_run.count());
   std::uint64_t killed = 0;

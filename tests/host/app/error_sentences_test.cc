@@ -14,6 +14,7 @@
 #include "millrace/window.h"
 
 #include "app/input_row_error.h"
+#include "model_file/model_file_error.h"
 
 namespace millrace {
 namespace {
@@ -89,6 +90,8 @@ std::vector<Example> examples() {
                              "64"),
       example<DeviceError>(ExitCode::device, {"no driver", "--engine cpu"}, "no driver"),
       example<NumericalError>(ExitCode::numerical, {"window 12", "--learning-rate", "--standardize"}, 12U),
+      example<ModelFileError>(ExitCode::usage, {"cancer.onnx: it is cut off; write it anew."}, "cancer.onnx",
+                              "it is cut off", "write it anew"),
       example<InputRowError>(ExitCode::bad_records, {"rows.csv:7: expected 2 fields; correct"}, "rows.csv",
                              7U, "expected 2 fields"),
       example<std::bad_alloc>(ExitCode::unexpected, {"--memory-bytes"}),

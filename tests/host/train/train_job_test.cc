@@ -37,6 +37,7 @@ void begin_state(
   Checkpoint checkpoint;
   checkpoint.model = initial_model_state(job.shape, job.training.seed);
   checkpoint.settings.features = 2;
+  checkpoint.settings.topics = {"rows"};  // records were read with it
   checkpoint.settings.columns = job.decoder.columns;
   checkpoint.settings.training = job.training;
   change(checkpoint);
