@@ -160,8 +160,8 @@ DeadLetters::Letter* DeadLetters::add(std::size_t bytes) {
 
 void DeadLetters::on_delivery(rd_kafka_t* /*handle*/, const rd_kafka_message_t* message, void* /*opaque*/) {
   auto& letter = *static_cast<Letter*>(message->_private);
-  const char* const detail = rd_kafka_message_errstr(message);
-  letter.owner->settle(letter, message->err, detail != nullptr ? detail : "");
+  // Not rd_kafka_message_errstr: librdkafka 2.0.2 takes the payload of the letter for the text.
+  letter.owner->settle(letter, message->err, rd_kafka_err2str(message->err));
 }
 
 void DeadLetters::settle(Letter& letter, rd_kafka_resp_err_t code, std::string_view detail) {
