@@ -155,13 +155,13 @@ DeadLetters::Letter* DeadLetters::add(std::size_t bytes) {
   ++taken_;
   if (stopped_) return nullptr;
   bytes_ += bytes;
-  return &letters_.emplace_back(Letter{this, taken_, bytes});
+  return &letters_.emplace_back(this, taken_, bytes);
 }
 
 void DeadLetters::on_delivery(rd_kafka_t* /*handle*/, const rd_kafka_message_t* message, void* /*opaque*/) {
   auto& letter = *static_cast<Letter*>(message->_private);
   // Not rd_kafka_message_errstr: librdkafka 2.0.2 takes the payload of the letter for the text.
-  letter.owner->settle(letter, message->err, rd_kafka_err2str(message->err));
+  letter.owner.load(std::memory_order_acquire)->settle(letter, message->err, rd_kafka_err2str(message->err));
 }
 
 void DeadLetters::settle(Letter& letter, rd_kafka_resp_err_t code, std::string_view detail) {

@@ -8,6 +8,7 @@
 // the time of sending.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -69,10 +70,14 @@ class DeadLetters final : public BadRecordSink {
 
  private:
   struct Letter {
-    DeadLetters* owner;
+    Letter(DeadLetters* its_owner, std::uint64_t its_number, std::size_t its_bytes)
+        : number(its_number), bytes(its_bytes), owner(its_owner) {
+      owner.store(its_owner, std::memory_order_release);
+    }
     std::uint64_t number;
     std::size_t bytes;
     bool acknowledged = false;
+    std::atomic<DeadLetters*> owner;  // last: who loads it sees the rest
   };
   struct Failure {
     std::uint64_t number = 0;
