@@ -40,6 +40,7 @@ ReplaySummary::Step step_of(const VerifiedStep& step) {
 
 // Trains what stands after the newest checkpoint, and saves it as a new one.
 ReplaySummary bring_up_to_date(const ReplayJob& job, const StopSignals& signals) {
+  static_cast<void>(list_checkpoints(job.state));  // a folder that is missing is not to be made
   StateFolder state = StateFolder::open(job.state);
   std::optional<Checkpoint> checkpoint = state.newest();
   if (!checkpoint) throw StateError(StateError::Kind::missing, job.state.string(), "it holds no checkpoint");

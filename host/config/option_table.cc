@@ -18,7 +18,8 @@ constexpr auto kKafkaCommands = only(produce, train, evaluate, inspect, replay, 
 constexpr auto kReporters =
     only(produce, train, evaluate, inspect, replay, export_model, import_model, bench, doctor);
 constexpr auto kConsumers = only(train, evaluate);
-constexpr auto kReaders = only(train, evaluate, replay, bench);
+constexpr auto kReaders = only(train, evaluate, bench);
+constexpr auto kReadersAndReplay = only(train, evaluate, replay, bench);  // what a journal does not tell
 constexpr CommandSet kNone{};
 
 constexpr OptionRange kAny{};
@@ -133,9 +134,9 @@ constexpr std::array kOptions = {
            "Windows to measure"},
     Option{"window-ms", milliseconds, "MS", windows, only(train, bench), kNone, "1000", kUpToADay,
            "Time that closes a window, even a short one"},
-    Option{"memory-bytes", bytes, "N", windows, kReaders, kNone, "256MiB", at_least(8'388'608),
+    Option{"memory-bytes", bytes, "N", windows, kReadersAndReplay, kNone, "256MiB", at_least(8'388'608),
            "Memory for all records and rows on their way, client queues included"},
-    Option{"threads", integer, "N", windows, kReaders, kNone, "0", between(0, 1024),
+    Option{"threads", integer, "N", windows, kReadersAndReplay, kNone, "0", between(0, 1024),
            "Threads that decode; 0: as many as the machine suggests"},
 
     // Training
