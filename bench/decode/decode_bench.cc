@@ -29,7 +29,7 @@ void decoder_rows(benchmark::State& state, SampleValues kind) {
   std::vector<float> labels(kRows);
   std::vector<DecodeOutcome> outcomes(kRows);
   for (auto _ : state) {
-    decoder.decode(topic.records(), values.data(), labels.data(), outcomes);
+    decoder.decode(topic.records(), 0, values.data(), labels.data(), outcomes);
     benchmark::ClobberMemory();
   }
   report(state, topic);

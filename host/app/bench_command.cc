@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <stop_token>
@@ -28,6 +29,7 @@
 #include "bench/step_stage.h"
 #include "config/nearest_name.h"
 #include "config/option_table.h"
+#include "decode/decoder_choice.h"
 #include "report/progress.h"
 
 namespace millrace {
@@ -106,13 +108,14 @@ SourceSettings source_settings(const OptionValues& options) {
 }
 
 BenchReport run_ingest(const OptionValues& options, const Surroundings& around) {
-  const CsvSettings rows = decoder_settings(options);
+  const DecoderSettings rows = decoder_settings(options);
+  const std::unique_ptr<Decoder> decoder = make_decoder(rows);
   IngestBench bench{.source = source_settings(options),
                     .window_rows = count_of(options, "window-rows", kWindowRows),
                     .decode_threads = decode_threads(options),
                     .rounds = rounds(options)};
   if (rows.label.from == LabelRule::From::header) bench.source.label_header = rows.label.name;
-  return bench_ingest(bench, CsvDecoder(rows), around.note, around.stop);
+  return bench_ingest(bench, *decoder, around.note, around.stop);
 }
 
 // A run of `train` on a topic of the stage's own.

@@ -101,7 +101,7 @@ SourceSettings source_settings(const ClientSettings& client, const char* topic) 
   return {.client = client, .topics = {topic}, .memory_bytes = std::size_t{64} << 20};
 }
 
-CsvSettings decoder_settings() { return {.features = kFeatures}; }
+DecoderSettings decoder_settings() { return {.features = kFeatures}; }
 
 struct Lesson {
   std::string name;

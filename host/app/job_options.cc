@@ -107,13 +107,15 @@ unsigned decode_threads(const OptionValues& options) {
   return asked > 0 ? asked : decode_threads_of_this_machine();
 }
 
-CsvSettings decoder_settings(const OptionValues& options) {
+DecoderSettings decoder_settings(const OptionValues& options) {
   const Features features = features_of(options);
-  return {.features = features.count,
+  return {.format = parse_record_format(options.text("format")),
+          .features = features.count,
           .feature_names = features.names,
           .columns = options.list("columns"),
           .label = parse_label_rule(options.text("label")),
-          .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes"))};
+          .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes")),
+          .separator = parse_separator(options.text("separator"))};
 }
 
 ClientSettings client_settings(const OptionValues& options) {
@@ -171,11 +173,14 @@ EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& stat
   const LabelRule label = parse_label_rule(options.given("label") ? options.text("label") : state.label);
   EvaluateJob job;
   job.source = source_settings(options, label);
-  job.decoder = {.features = state.features,
-                 .feature_names = state.feature_names,
-                 .columns = options.given("columns") ? options.list("columns") : state.columns,
-                 .label = label,
-                 .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes"))};
+  job.decoder = {
+      .format = parse_record_format(options.given("format") ? options.text("format") : state.format),
+      .features = state.features,
+      .feature_names = state.feature_names,
+      .columns = options.given("columns") ? options.list("columns") : state.columns,
+      .label = label,
+      .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes")),
+      .separator = options.given("separator") ? parse_separator(options.text("separator")) : state.separator};
   job.stop = parse_stop_rule(options.text("stop"));
   job.engine_threads = static_cast<int>(options.integer("engine-threads"));
   job.decode_threads = decode_threads(options);

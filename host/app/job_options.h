@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "config/options.h"
-#include "decode/csv_decoder.h"
+#include "decode/decoder_settings.h"
 #include "kafka/client.h"
 #include "kafka/kafka_source.h"
 #include "train/errors_tolerance.h"
@@ -17,8 +17,9 @@
 namespace millrace {
 
 [[nodiscard]] ClientSettings client_settings(const OptionValues& options);
-[[nodiscard]] NetworkShape network_shape(const OptionValues& options);    // --features, --layers
-[[nodiscard]] CsvSettings decoder_settings(const OptionValues& options);  // --features, --columns, --label
+[[nodiscard]] NetworkShape network_shape(const OptionValues& options);  // --features, --layers
+// --format, --features, --columns, --label, --separator
+[[nodiscard]] DecoderSettings decoder_settings(const OptionValues& options);
 [[nodiscard]] MathMode math_mode(const OptionValues& options);
 [[nodiscard]] CudaSettings cuda_settings(const OptionValues& options);  // --device, --tune
 [[nodiscard]] TrainJob train_job(const OptionValues& options);

@@ -45,7 +45,7 @@ Measured measure(const DecodeBench& bench, SampleValues kind) {
       for (std::uint64_t i = 0; i < passes; ++i) pass();
     });
   };
-  const auto decode = [&] { decoder.decode(sample.records(), values.data(), labels.data(), outcomes); };
+  const auto decode = [&] { decoder.decode(sample.records(), 0, values.data(), labels.data(), outcomes); };
   const auto convert = [&] {
     convert_without_checks(sample.records(), bench.features, values.data(), labels.data());
   };

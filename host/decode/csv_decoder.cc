@@ -43,7 +43,7 @@ std::size_t field_number(const char* option, const std::string& name) {
   return number;
 }
 
-std::vector<std::string> field_names(const CsvSettings& settings) {
+std::vector<std::string> field_names(const DecoderSettings& settings) {
   if (!settings.columns.empty()) return settings.columns;
   const bool label_is_field = settings.label.from == From::column;
   std::size_t count = label_is_field ? field_number("--label", settings.label.name) : 0;
@@ -141,7 +141,7 @@ DecodeOutcome decode_label(std::string_view text, bool present, float& label) {
 
 }  // namespace
 
-CsvDecoder::CsvDecoder(const CsvSettings& settings)
+CsvDecoder::CsvDecoder(const DecoderSettings& settings)
     : features_(settings.features),
       label_from_(settings.label.from),
       max_record_bytes_(settings.max_record_bytes),
@@ -179,8 +179,8 @@ std::string CsvDecoder::field_name(std::int32_t field) const {
   return field < 0 ? std::string{} : names_.at(static_cast<std::size_t>(field));
 }
 
-void CsvDecoder::decode(std::span<const RecordView> records, float* values, float* labels,
-                        std::span<DecodeOutcome> outcomes) const {
+void CsvDecoder::decode(std::span<const RecordView> records, std::uint32_t /*first_row*/, float* values,
+                        float* labels, std::span<DecodeOutcome> outcomes) const {
   for (std::size_t i = 0; i < records.size(); ++i) {
     outcomes[i] = decode_record(records[i], values + i * features_, labels[i]);
   }
@@ -192,9 +192,19 @@ DecodeOutcome CsvDecoder::decode_record(const RecordView& record, float* row, fl
   const DecodeOutcome outcome = decode_value(without_line_end(record.value), row, label);
   // Numbers are ASCII: only a field that is none, or that nobody looked at, can hold other bytes.
   if ((!outcome.good || ignores_fields_) && !is_utf8(record.value)) return bad(BadRecordReason::malformed);
-  if (!outcome.good || label_from_ == From::column) return outcome;
-  return label_from_ == From::key ? decode_label(record.key, record.has_key, label)
-                                  : decode_label(record.header, record.has_header, label);
+  if (!outcome.good) return outcome;
+  switch (label_from_) {
+    case From::key:
+      return decode_label(record.key, record.has_key, label);
+    case From::header:
+      return decode_label(record.header, record.has_header, label);
+    case From::column:
+      return outcome;
+    case From::none:
+      label = 0;
+      return outcome;
+  }
+  return outcome;
 }
 
 DecodeOutcome CsvDecoder::decode_value(std::string_view value, float* row, float& label) const {

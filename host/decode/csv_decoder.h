@@ -1,6 +1,6 @@
 // CSV values, as RFC 4180 writes them, to rows of float32.
 //
-// Owned by the trainer; any number of threads decode with one decoder at a time. The rules:
+// Any number of threads decode with one decoder at a time. The rules:
 //   1. A value is one line of fields. A trailing \r or \n is cut off; blanks around a field are ignored; a
 //   field
 //      may stand in quotes. An empty value is one empty field.
@@ -28,42 +28,19 @@
 
 #include "millrace/decoder.h"
 
+#include "decode/decoder_settings.h"
+
 namespace millrace {
-
-// Where a record carries its label.
-struct LabelRule {
-  enum class From { key, column, header } from = From::key;
-  std::string name;  // of the column or the header; empty for the key
-
-  bool operator==(const LabelRule&) const = default;
-};
-
-// `key`, `value:NAME` or `header:NAME`. Errors: OptionError for --label.
-[[nodiscard]] LabelRule parse_label_rule(std::string_view text);
-
-struct CsvSettings {
-  std::uint32_t features = 0;
-  // Which fields are features, in the order of the row. Empty: all fields but the label.
-  std::vector<std::string> feature_names;
-  // The names of a value's fields. Empty: they are named "1", "2", …, and there are as many as features and
-  // label need: up to the largest number that `feature_names` or the label name.
-  std::vector<std::string> columns;
-  LabelRule label;
-  std::size_t max_record_bytes = std::size_t{1} << 20;
-  char separator = ',';  // nothing that stands in a number, and no quote
-};
 
 class CsvDecoder final : public Decoder {
  public:
   // Errors: OptionError where features, columns and label do not fit together.
-  explicit CsvDecoder(const CsvSettings& settings);
+  explicit CsvDecoder(const DecoderSettings& settings);
 
   [[nodiscard]] std::uint32_t features() const override { return features_; }
-  void decode(std::span<const RecordView> records, float* values, float* labels,
+  void decode(std::span<const RecordView> records, std::uint32_t first_row, float* values, float* labels,
               std::span<DecodeOutcome> outcomes) const override;
-
-  // The name of a field that an outcome speaks of; empty for -1.
-  [[nodiscard]] std::string field_name(std::int32_t field) const;
+  [[nodiscard]] std::string field_name(std::int32_t field) const override;
 
  private:
   // What becomes of a field: a place in the row, or one of these.

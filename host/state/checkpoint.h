@@ -54,6 +54,7 @@ struct StreamSettings {
   int engine_threads = 0;
   std::string engine_choices;  // Engine::choices() of that engine
   std::uint64_t max_record_bytes = kDefaultMaxRecordBytes;
+  char separator = ',';  // between the fields of CSV
   TrainingSettings training;
 
   bool operator==(const StreamSettings&) const = default;

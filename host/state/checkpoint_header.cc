@@ -74,6 +74,7 @@ Json json_of(const StreamSettings& settings) {
           {"engine_threads", settings.engine_threads},
           {"engine_choices", settings.engine_choices},
           {"max_record_bytes", settings.max_record_bytes},
+          {"separator", std::string(1, settings.separator)},
           {"training", json_of(settings.training)}};
 }
 
@@ -209,6 +210,13 @@ TrainingSettings training_of(const Json& json) {
   return training;
 }
 
+char separator_of(const Json& json) {
+  std::string text;
+  take(json, "separator", text);
+  if (text.size() != 1) refuse("separator");
+  return text.front();
+}
+
 StreamSettings settings_of(const Json& json) {
   StreamSettings settings;
   take_integer(json, "features", settings.features);
@@ -224,6 +232,7 @@ StreamSettings settings_of(const Json& json) {
   take_integer(json, "engine_threads", settings.engine_threads);
   if (json.contains("engine_choices")) take(json, "engine_choices", settings.engine_choices);
   if (json.contains("max_record_bytes")) take_integer(json, "max_record_bytes", settings.max_record_bytes);
+  if (json.contains("separator")) settings.separator = separator_of(json);
   settings.training = training_of(member(json, "training"));
   return settings;
 }

@@ -3,9 +3,9 @@
 
 #include <span>
 
+#include "millrace/decoder.h"
 #include "millrace/position.h"
 
-#include "decode/csv_decoder.h"
 #include "window/window_slot.h"
 
 namespace millrace {
@@ -14,6 +14,6 @@ enum class ErrorsTolerance { none, all };
 
 // Throws BadRecordError for the slot's first bad record where none is tolerated. Tombstones are no errors.
 void refuse_bad_records(const WindowSlot& slot, ErrorsTolerance tolerance,
-                        std::span<const TopicPartition> partitions, const CsvDecoder& decoder);
+                        std::span<const TopicPartition> partitions, const Decoder& decoder);
 
 }  // namespace millrace

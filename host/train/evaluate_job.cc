@@ -4,6 +4,7 @@
 
 #include "millrace/engine_choice.h"
 
+#include "decode/decoder_choice.h"
 #include "train/position_ledger.h"
 #include "train/reading.h"
 #include "window/assembler.h"
@@ -36,14 +37,14 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
   const std::unique_ptr<Engine> engine = make_engine(request);
   engine->restore(checkpoint.model);
 
-  const CsvDecoder decoder(job.decoder);
+  const std::unique_ptr<Decoder> decoder = make_decoder(job.decoder);
   source.start();
   AssemblerSettings reading = reading_from(source, job.stop);
   reading.window_rows = kWindowRows;
   reading.window_limit = kWindowLimit;
   reading.decode_threads = job.decode_threads;
   reading.slots = kSlots;
-  Assembler assembler(source, decoder, reading,
+  Assembler assembler(source, *decoder, reading,
                       [&](std::size_t bytes) { return engine->allocate_host(bytes); });
   const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
 
@@ -52,7 +53,7 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
   EvaluateResult result;
   while (WindowSlot* slot = assembler.take()) {
     positions.read_also(slot->new_partitions);
-    refuse_bad_records(*slot, job.errors_tolerance, positions.partitions(), decoder);
+    refuse_bad_records(*slot, job.errors_tolerance, positions.partitions(), *decoder);
     if (slot->rows > 0) {
       engine->stage(slot->view());
       engine->score();

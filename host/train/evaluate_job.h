@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "decode/csv_decoder.h"
+#include "decode/decoder_settings.h"
 #include "kafka/kafka_source.h"
 #include "state/checkpoint.h"
 #include "train/errors_tolerance.h"
@@ -22,7 +22,7 @@ namespace millrace {
 
 struct EvaluateJob {
   SourceSettings source;
-  CsvSettings decoder;
+  DecoderSettings decoder;
   StopRule stop;
   int engine_threads = 1;
   unsigned decode_threads = 1;

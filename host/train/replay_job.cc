@@ -10,18 +10,20 @@
 #include "millrace/engine_choice.h"
 #include "millrace/errors.h"
 
-#include "decode/csv_decoder.h"
+#include "decode/decoder_choice.h"
 #include "state/state_folder.h"
 
 namespace millrace {
 namespace {
 
-CsvSettings decoder_settings(const StreamSettings& settings) {
-  return {.features = settings.features,
+DecoderSettings decoder_settings(const StreamSettings& settings) {
+  return {.format = parse_record_format(settings.format),
+          .features = settings.features,
           .feature_names = settings.feature_names,
           .columns = settings.columns,
           .label = parse_label_rule(settings.label),
-          .max_record_bytes = static_cast<std::size_t>(settings.max_record_bytes)};
+          .max_record_bytes = static_cast<std::size_t>(settings.max_record_bytes),
+          .separator = settings.separator};
 }
 
 // The engine that trained the windows, or another one, which may differ in the last places.
@@ -51,7 +53,7 @@ std::unique_ptr<Engine> engine_for(const ReplayJob& job, const JournalSegment& s
 bool replay_one(const ReplayJob& job, const JournalSegment& segment, Checkpoint& checkpoint,
                 ReplayCounts& counts, const std::stop_token& stop) {
   const StreamSettings& settings = segment.header.settings;
-  const CsvDecoder decoder(decoder_settings(settings));
+  const std::unique_ptr<Decoder> decoder = make_decoder(decoder_settings(settings));
   const std::unique_ptr<Engine> engine =
       engine_for(job, segment, checkpoint.model.shape, most_records(segment));
   SourceSettings source = job.source;
@@ -67,7 +69,7 @@ bool replay_one(const ReplayJob& job, const JournalSegment& segment, Checkpoint&
     return opened;
   };
   const ReplayParts parts{.engine = *engine,
-                          .decoder = decoder,
+                          .decoder = *decoder,
                           .open_source = open_source,
                           .earlier_model =
                               [&job](std::uint64_t sequence) {

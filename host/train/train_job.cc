@@ -11,6 +11,7 @@
 #include "millrace/engine_choice.h"
 #include "millrace/errors.h"
 
+#include "decode/decoder_choice.h"
 #include "kafka/dead_letters.h"
 #include "state/state_folder.h"
 #include "train/position_ledger.h"
@@ -69,7 +70,7 @@ StreamSettings stream_settings(const TrainJob& job, const std::string& group, co
   return {.feature_names = job.decoder.feature_names,
           .features = job.shape.features(),
           .label = job.label,
-          .format = "csv",
+          .format = std::string(name_of(job.decoder.format)),
           .columns = job.decoder.columns,
           .topics = job.source.topics,
           .group = group,
@@ -79,6 +80,7 @@ StreamSettings stream_settings(const TrainJob& job, const std::string& group, co
           .engine_threads = job.engine_threads,
           .engine_choices = engine.choices(),
           .max_record_bytes = job.decoder.max_record_bytes,
+          .separator = job.decoder.separator,
           .training = job.training};
 }
 
@@ -184,7 +186,7 @@ AssemblerSettings assembler_settings(const TrainJob& job, const KafkaSource& sou
 
 // Null where no topic was given. Connect's stages: a label outside the value is converted on its own.
 std::unique_ptr<DeadLetters> open_dead_letters(const TrainJob& job, const std::string& group,
-                                               const RecordSource& source, const CsvDecoder& decoder) {
+                                               const RecordSource& source, const Decoder& decoder) {
   if (job.dead_letter_topic.empty()) return nullptr;
   using From = LabelRule::From;
   return std::make_unique<DeadLetters>(
@@ -192,14 +194,16 @@ std::unique_ptr<DeadLetters> open_dead_letters(const TrainJob& job, const std::s
                          .topic = job.dead_letter_topic,
                          .connector = group,
                          .memory_bytes = letter_bytes(job)},
-      source, [from = job.decoder.label.from, &decoder](BadRecordReason reason, std::int32_t field) {
+      source,
+      [from = job.decoder.label.from, format = name_of(job.decoder.format), &decoder](BadRecordReason reason,
+                                                                                      std::int32_t field) {
         const bool of_label =
             reason == BadRecordReason::label_missing || reason == BadRecordReason::label_invalid;
         const std::string name = decoder.field_name(field);
         return LetterText{.stage = !of_label || from == From::column ? "VALUE_CONVERTER"
                                    : from == From::key               ? "KEY_CONVERTER"
                                                                      : "HEADER_CONVERTER",
-                          .class_name = "millrace::CsvDecoder",
+                          .class_name = fmt::format("millrace {} decoder", format),
                           .reason = std::string(name_of(reason)),
                           .sentence = fmt::format("The record {}{}.", phrase_of(reason),
                                                   name.empty() ? name : fmt::format(" (field {})", name))};
@@ -217,7 +221,8 @@ std::string default_group(const std::filesystem::path& state) {
 }
 
 TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, std::stop_token stop) {
-  const CsvDecoder decoder(job.decoder);  // first: what does not fit together leaves no state behind
+  const std::unique_ptr<Decoder> decoder =
+      make_decoder(job.decoder);  // first: what does not fit together leaves no state behind
   StateFolder state = StateFolder::open(job.state);
   state.set_keep(job.keep);
   Checkpoint checkpoint = open_model(job, state, observer);
@@ -235,7 +240,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
 
   const SourceSettings reading = source_settings(job, checkpoint, slots);
   KafkaSource source(reading);
-  const std::unique_ptr<DeadLetters> letters = open_dead_letters(job, reading.group, source, decoder);
+  const std::unique_ptr<DeadLetters> letters = open_dead_letters(job, reading.group, source, *decoder);
   PositionLedger positions(source.partitions(), source.starts(), checkpoint.positions);
 
   checkpoint.settings = stream_settings(job, reading.group, *engine);
@@ -255,7 +260,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   observer.activity(RunActivity::waiting);
   AssemblerSettings assembling = assembler_settings(job, source, checkpoint.windows, slots);
   assembling.bad_records = letters.get();
-  Assembler assembler(source, decoder, assembling,
+  Assembler assembler(source, *decoder, assembling,
                       [&](std::size_t bytes) { return engine->allocate_host(bytes); });
   const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
 
@@ -263,7 +268,7 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
       {.assembler = assembler,
        .engine = *engine,
        .state = state,
-       .decoder = decoder,
+       .decoder = *decoder,
        .positions = positions,
        .commit_async = [&](std::span<const CommitOffset> offsets) { source.commit_async(offsets); },
        .activity = observer.activity,

@@ -15,7 +15,7 @@
 #include "millrace/cuda_engine.h"
 #include "millrace/engine.h"
 
-#include "decode/csv_decoder.h"
+#include "decode/decoder_settings.h"
 #include "kafka/kafka_source.h"
 #include "train/replay.h"
 #include "train/run_activity.h"
@@ -26,7 +26,7 @@ namespace millrace {
 
 struct TrainJob {
   SourceSettings source;  // `known` is filled from the state; an empty group is derived from the state folder
-  CsvSettings decoder;
+  DecoderSettings decoder;
   std::string label;  // as the option says it, for the checkpoint
   NetworkShape shape;
   TrainingSettings training;

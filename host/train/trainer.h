@@ -81,7 +81,7 @@ class Trainer {
     Assembler& assembler;
     Engine& engine;
     StateFolder& state;
-    const CsvDecoder& decoder;  // to name a bad record's field
+    const Decoder& decoder;  // to name a bad record's field
     PositionLedger& positions;
     std::function<void(std::span<const CommitOffset>)> commit_async;
     std::function<void(RunActivity)> activity = [](RunActivity) {};

@@ -52,7 +52,7 @@ void DecodePool::work() {
 
 void DecodePool::decode(DecodeJob& job) const noexcept {
   try {
-    decoder_.decode(job.records, job.values, job.labels, job.outcomes);
+    decoder_.decode(job.records, job.first_row, job.values, job.labels, job.outcomes);
   } catch (...) {
     job.error = std::current_exception();
   }

@@ -8,6 +8,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <span>
@@ -22,6 +23,7 @@ namespace millrace {
 // Records and the rows that they become; see Decoder::decode. Stays where it is from start to wait.
 struct DecodeJob {
   std::span<const RecordView> records;
+  std::uint32_t first_row = 0;  // of the first record
   float* values = nullptr;
   float* labels = nullptr;
   std::span<DecodeOutcome> outcomes;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "millrace/record.h"
 #include "millrace/window.h"
@@ -15,8 +16,8 @@ struct DecodeOutcome {
   std::int32_t field = -1;                              // the offending field from 0; -1: none in particular
 };
 
-// Decodes records that hold one row each. Stateless between calls: any number of threads may call `decode` of
-// one decoder at a time. Allocates nothing per record. Never throws on bad input: it reports it.
+// Decodes records of one format. Stateless between calls: any number of threads may call one decoder at a
+// time. Allocates nothing per record. Never throws on bad input: it reports it.
 class Decoder {
  public:
   Decoder() = default;
@@ -26,10 +27,19 @@ class Decoder {
 
   [[nodiscard]] virtual std::uint32_t features() const = 0;
 
-  // records[i] becomes row i of `values` [records, features] and labels[i]; outcomes[i] says whether it did.
-  // Rows of bad records hold anything. A missing value becomes NaN.
-  virtual void decode(std::span<const RecordView> records, float* values, float* labels,
-                      std::span<DecodeOutcome> outcomes) const = 0;
+  // How many rows the record holds, at least 1: a bad record takes the place of one. A record is good or bad
+  // as a whole, so where there can be more than one row this looks at all of it.
+  [[nodiscard]] virtual std::uint32_t rows_of(const RecordView& /*record*/) const { return 1; }
+
+  // Of the rows that the records hold together, in their order, those from row `first_row` of the first
+  // record on, as many as there are outcomes: row i of them becomes row i of `values` [outcomes, features]
+  // and labels[i], and outcomes[i] says whether it did. Rows that are not good hold anything. A missing value
+  // becomes NaN; where rows have no label, their labels are 0.
+  virtual void decode(std::span<const RecordView> records, std::uint32_t first_row, float* values,
+                      float* labels, std::span<DecodeOutcome> outcomes) const = 0;
+
+  // The name of a field that an outcome speaks of; empty for -1.
+  [[nodiscard]] virtual std::string field_name(std::int32_t field) const = 0;
 };
 
 }  // namespace millrace

@@ -18,7 +18,7 @@ TEST(BareLoop, ReadsTheRowsThatTheDecoderReads) {
     std::vector<float> values(400);
     std::vector<float> labels(100);
     std::vector<DecodeOutcome> outcomes(100);
-    CsvDecoder({.features = 4}).decode(sample.records(), values.data(), labels.data(), outcomes);
+    CsvDecoder({.features = 4}).decode(sample.records(), 0, values.data(), labels.data(), outcomes);
     std::vector<float> bare_values(400);
     std::vector<float> bare_labels(100);
     convert_without_checks(sample.records(), 4, bare_values.data(), bare_labels.data());

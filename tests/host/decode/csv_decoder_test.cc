@@ -39,7 +39,7 @@ std::string told(const DecodeOutcome& outcome) {
 Decoded decode(const CsvDecoder& decoder, const RecordView& record) {
   Decoded decoded;
   decoded.row.resize(decoder.features());
-  decoder.decode({&record, 1}, decoded.row.data(), &decoded.label, {&decoded.outcome, 1});
+  decoder.decode({&record, 1}, 0, decoded.row.data(), &decoded.label, {&decoded.outcome, 1});
   return decoded;
 }
 
@@ -212,7 +212,7 @@ TEST(CsvDecoder, TakesAnotherSeparator) {
 }
 
 TEST(CsvDecoder, RefusesSettingsThatDoNotFitTogether) {
-  const auto refusal = [](const CsvSettings& settings) -> std::string {
+  const auto refusal = [](const DecoderSettings& settings) -> std::string {
     try {
       CsvDecoder decoder(settings);
       return "accepted";
@@ -241,6 +241,15 @@ TEST(LabelRule, IsReadFromItsThreeForms) {
   for (const char* wrong : {"", "keys", "value", "value:", "header:", "column:y"}) {
     EXPECT_THROW((void)parse_label_rule(wrong), OptionError) << wrong;
   }
+}
+
+TEST(CsvDecoder, AsksForNoLabelWhereRowsHaveNone) {
+  const CsvDecoder decoder({.features = 2, .label = {.from = LabelRule::From::none, .name = {}}});
+  const RecordView unlabelled{.value = "1,2", .has_value = true};
+  const Decoded decoded = decode(decoder, unlabelled);
+  EXPECT_EQ(told(decoded.outcome), "good");
+  EXPECT_THAT(decoded.row, ElementsAre(1, 2));
+  EXPECT_EQ(decoded.label, 0);
 }
 
 TEST(BadRecordReason, HasANameOfItsOwnForEachReason) {

@@ -10,6 +10,7 @@
 #include "millrace/engine_choice.h"
 #include "millrace/errors.h"
 
+#include "decode/csv_decoder.h"
 #include "kafka/fingerprint.h"
 #include "support/bad_record_list.h"
 #include "support/memory_source.h"
@@ -166,7 +167,7 @@ class TrainingRun {
   const TrainingSettings training_;
   StateFolder state_;
   MemorySource source_;
-  CsvDecoder decoder_{CsvSettings{.features = kFeatures}};
+  CsvDecoder decoder_{DecoderSettings{.features = kFeatures}};
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<PositionLedger> ledger_;
   std::unique_ptr<Assembler> assembler_;

@@ -475,12 +475,15 @@ TEST(Assembler, ThrowsWhatTheSourceThrewAfterTheWindowsBeforeIt) {
 class ThrowingDecoder final : public Decoder {
  public:
   [[nodiscard]] std::uint32_t features() const override { return 2; }
-  void decode(std::span<const RecordView> records, float* values, float* labels,
+  void decode(std::span<const RecordView> records, std::uint32_t first_row, float* values, float* labels,
               std::span<DecodeOutcome> outcomes) const override {
     for (const RecordView& record : records) {
       if (record.offset == 1500) throw std::runtime_error("decoder");
     }
-    place_decoder().decode(records, values, labels, outcomes);
+    place_decoder().decode(records, first_row, values, labels, outcomes);
+  }
+  [[nodiscard]] std::string field_name(std::int32_t field) const override {
+    return place_decoder().field_name(field);
   }
 };
 

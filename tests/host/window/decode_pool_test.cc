@@ -15,7 +15,7 @@ namespace {
 class OffsetDecoder final : public Decoder {
  public:
   [[nodiscard]] std::uint32_t features() const override { return 1; }
-  void decode(std::span<const RecordView> records, float* values, float* labels,
+  void decode(std::span<const RecordView> records, std::uint32_t /*first_row*/, float* values, float* labels,
               std::span<DecodeOutcome> outcomes) const override {
     for (std::size_t i = 0; i < records.size(); ++i) {
       if (records[i].value == "throw") throw std::runtime_error(std::to_string(records[i].offset));
@@ -23,6 +23,7 @@ class OffsetDecoder final : public Decoder {
       outcomes[i].good = true;
     }
   }
+  [[nodiscard]] std::string field_name(std::int32_t /*field*/) const override { return {}; }
 };
 
 // A job with room of its own.

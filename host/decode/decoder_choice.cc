@@ -1,0 +1,17 @@
+#include "decode/decoder_choice.h"
+
+#include <stdexcept>
+
+#include "decode/csv_decoder.h"
+
+namespace millrace {
+
+std::unique_ptr<Decoder> make_decoder(const DecoderSettings& settings) {
+  switch (settings.format) {
+    case RecordFormat::csv:
+      return std::make_unique<CsvDecoder>(settings);
+  }
+  throw std::invalid_argument("a format without a decoder");
+}
+
+}  // namespace millrace
