@@ -101,8 +101,12 @@ std::int64_t KafkaBroker::group_lag(const std::string& group, const std::string&
   return lag;
 }
 
+std::vector<std::string> KafkaBroker::tool(const std::string& class_name) const {
+  return node_->java(class_name, "tools.log");
+}
+
 std::string KafkaBroker::run_tool(const std::string& class_name, const std::vector<std::string>& arguments) {
-  std::vector<std::string> line = node_->java(class_name, "tools.log");
+  std::vector<std::string> line = tool(class_name);
   line.insert(line.end(), {"--bootstrap-server", brokers()});
   line.insert(line.end(), arguments.begin(), arguments.end());
   const ProcessResult result = run_process({.arguments = line}, kToolLimit);

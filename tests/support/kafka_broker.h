@@ -43,6 +43,9 @@ class KafkaBroker {
   // what the tool printed on stdout; throws with everything it printed when it fails.
   std::string run_tool(const std::string& class_name, const std::vector<std::string>& arguments);
 
+  // The command line of such a tool, without arguments.
+  [[nodiscard]] std::vector<std::string> tool(const std::string& class_name) const;
+
   // As a machine that loses power. It starts again where it was, with what it had.
   void kill();
   void start();
