@@ -290,6 +290,8 @@ void KafkaSource::serve_main_queue() {
       client_->errors().note(message->err, rd_kafka_message_errstr(message));
       continue;
     }
+    // The client looks for the coordinator of any group it was given, also where nothing is to be committed.
+    if (!commits_ && message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) continue;
     if (!consumer_recovers_from(message->err)) {
       kafka_check(message->err, "reading", rd_kafka_message_errstr(message), topic, message->partition);
     }
