@@ -96,7 +96,8 @@ BenchReport run_step(const OptionValues& options, const Surroundings& /*around*/
 }
 
 BenchReport run_decode(const OptionValues& options, const Surroundings& /*around*/) {
-  return bench_decode({.features = network_shape(options).features(),
+  return bench_decode({.format = parse_record_format(options.text("format")),
+                       .features = network_shape(options).features(),
                        .rows = static_cast<std::uint64_t>(given_or(options, "rows", kRowsToDecode)),
                        .rounds = rounds(options)});
 }
@@ -163,7 +164,7 @@ BenchReport run_overlap(const OptionValues& options, const Surroundings& /*aroun
 const std::vector<Stage>& stages() {
   static const std::vector<Stage> kStages = {
       {"step", run_step, false, {"features", "layers", "batch", "engine-threads", "math", "rounds"}},
-      {"decode", run_decode, false, {"features", "rows", "rounds"}},
+      {"decode", run_decode, false, {"features", "format", "rows", "rounds"}},
       {"ingest",
        run_ingest,
        true,

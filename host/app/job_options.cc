@@ -115,7 +115,8 @@ DecoderSettings decoder_settings(const OptionValues& options) {
           .columns = options.list("columns"),
           .label = parse_label_rule(options.text("label")),
           .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes")),
-          .separator = parse_separator(options.text("separator"))};
+          .separator = parse_separator(options.text("separator")),
+          .absent_is_missing = options.text("absent-fields") == "missing"};
 }
 
 ClientSettings client_settings(const OptionValues& options) {
@@ -180,7 +181,9 @@ EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& stat
       .columns = options.given("columns") ? options.list("columns") : state.columns,
       .label = label,
       .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes")),
-      .separator = options.given("separator") ? parse_separator(options.text("separator")) : state.separator};
+      .separator = options.given("separator") ? parse_separator(options.text("separator")) : state.separator,
+      .absent_is_missing = options.given("absent-fields") ? options.text("absent-fields") == "missing"
+                                                          : state.absent_is_missing};
   job.stop = parse_stop_rule(options.text("stop"));
   job.engine_threads = static_cast<int>(options.integer("engine-threads"));
   job.decode_threads = decode_threads(options);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <fmt/format.h>
 #include <numeric>
 #include <random>
 #include <span>
@@ -9,30 +10,57 @@
 namespace millrace {
 namespace {
 
-void append_value(std::string& text, SampleValues values, std::mt19937& random) {
-  if (values == SampleValues::small_integers) {
-    text += std::to_string(1 + random() % 10);
-    return;
-  }
+float sample_value(SampleValues values, std::mt19937& random) {
+  if (values == SampleValues::small_integers) return static_cast<float>(1 + random() % 10);
+  return std::normal_distribution<float>(0, 10)(random);
+}
+
+void append_digits(std::string& text, float value) {
   std::array<char, 32> number{};
-  const float value = std::normal_distribution<float>(0, 10)(random);
   text.append(number.data(), std::to_chars(number.data(), number.data() + number.size(), value).ptr);
+}
+
+std::string csv_value(std::span<const float> row) {
+  std::string text;
+  for (const float value : row) {
+    if (!text.empty()) text += ',';
+    append_digits(text, value);
+  }
+  return text;
+}
+
+std::string json_value(std::span<const float> row, const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t feature = 0; feature < row.size(); ++feature) {
+    text += fmt::format("{}\"{}\":", feature == 0 ? '{' : ',', names[feature]);
+    append_digits(text, row[feature]);
+  }
+  text += '}';
+  return text;
 }
 
 }  // namespace
 
-SampleRecords::SampleRecords(std::size_t rows, std::uint32_t features, SampleValues values) {
+std::vector<std::string> sample_names(std::uint32_t features) {
+  std::vector<std::string> names;
+  for (std::uint32_t feature = 1; feature <= features; ++feature) {
+    names.push_back(fmt::format("feature_{}", feature));
+  }
+  return names;
+}
+
+SampleRecords::SampleRecords(std::size_t rows, std::uint32_t features, SampleValues values,
+                             RecordFormat format) {
   std::mt19937 random(1);
+  const std::vector<std::string> names = sample_names(features);
+  std::vector<float> numbers(features);
   for (std::size_t row = 0; row < rows; ++row) {
-    std::string& text = values_.emplace_back();
-    for (std::uint32_t feature = 0; feature < features; ++feature) {
-      if (feature > 0) text += ',';
-      append_value(text, values, random);
-    }
-    bytes_ += text.size();
+    for (float& number : numbers) number = sample_value(values, random);
+    values_.push_back(format == RecordFormat::json ? json_value(numbers, names) : csv_value(numbers));
+    bytes_ += values_.back().size();
     records_.push_back({.offset = static_cast<std::int64_t>(row),
                         .key = random() % 2 == 0 ? "0" : "1",
-                        .value = text,
+                        .value = values_.back(),
                         .has_key = true,
                         .has_value = true});
   }

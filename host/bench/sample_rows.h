@@ -11,6 +11,8 @@
 #include "millrace/record.h"
 #include "millrace/window.h"
 
+#include "decode/decoder_settings.h"
+
 namespace millrace {
 
 enum class SampleValues {
@@ -18,10 +20,15 @@ enum class SampleValues {
   random_floats,   // with as many digits as tell a float32 from its neighbours
 };
 
-// Records as a consumer would hand them out: CSV values, the label as the key.
+// "feature_1" and so on.
+[[nodiscard]] std::vector<std::string> sample_names(std::uint32_t features);
+
+// Records as a consumer would hand them out: values of a format, with members or fields named as by
+// sample_names where they have names, and the label as the key. The same rows in every format.
 class SampleRecords {
  public:
-  SampleRecords(std::size_t rows, std::uint32_t features, SampleValues values);
+  SampleRecords(std::size_t rows, std::uint32_t features, SampleValues values,
+                RecordFormat format = RecordFormat::csv);
   SampleRecords(const SampleRecords&) = delete;
   SampleRecords& operator=(const SampleRecords&) = delete;
 

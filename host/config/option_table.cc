@@ -89,7 +89,9 @@ constexpr std::array kOptions = {
     Option{"columns", list, "A,B,...", rows, only(evaluate), kNone, "", kAny,
            "Names of the fields of a value, in their order; without it, as in training"},
     Option{"features", list, "N|A,B,...", rows, only(train), only(train), "", kAny,
-           "How many features a row has, or their names among --columns"},
+           "How many features a row has, or their names: among --columns, or as paths such as a.b and c[0] "
+           "where "
+           "values nest"},
     Option{"features", list, "N|A,B,...", rows, only(bench), kNone, "9", kAny, "How many features a row has"},
     Option{"label", text, "COLUMN", rows, only(produce), kNone, "", kAny, "The column that holds the label"},
     Option{
@@ -101,10 +103,17 @@ constexpr std::array kOptions = {
            "Send the label as the record's key, or as the last column of its value"},
     Option{"label-map", list, "FROM=TO,...", rows, only(produce), kNone, "", kAny,
            "Labels to replace, such as 2=0,4=1; any other label is then an error"},
-    Option{"format", choice, "csv", rows, only(train, bench), kNone, "csv", kAny,
+    Option{"format", choice, "csv|json", rows, only(train, bench), kNone, "csv", kAny,
            "What the values of records are"},
-    Option{"format", choice, "csv", rows, only(evaluate), kNone, "", kAny,
+    Option{"format", choice, "csv|json", rows, only(evaluate), kNone, "", kAny,
            "What the values of records are; without it, what they were in training"},
+    Option{
+        "absent-fields", choice, "bad|missing", rows, only(train, bench), kNone, "bad", kAny,
+        "What a record is that lacks a feature in a format that names its fields: bad, or one with a missing "
+        "value"},
+    Option{"absent-fields", choice, "bad|missing", rows, only(evaluate), kNone, "", kAny,
+           "What a record is that lacks a feature in a format that names its fields; without it, as in "
+           "training"},
     Option{"separator", text, "C|tab", rows, only(train, bench), kNone, ",", kAny,
            "What stands between two fields of CSV: one character, or tab"},
     Option{"separator", text, "C|tab", rows, only(evaluate), kNone, "", kAny,

@@ -4,11 +4,11 @@
 #include <charconv>
 #include <cstddef>
 #include <iterator>
-#include <limits>
 #include <system_error>
 
 #include "millrace/errors.h"
 
+#include "decode/field_outcome.h"
 #include "decode/number.h"
 #include "decode/utf8.h"
 
@@ -16,12 +16,6 @@ namespace millrace {
 namespace {
 
 using From = LabelRule::From;
-
-[[nodiscard]] DecodeOutcome bad(BadRecordReason reason, std::int32_t field = -1) {
-  return {.good = false, .reason = reason, .field = field};
-}
-
-constexpr DecodeOutcome kGood{.good = true, .reason = BadRecordReason::malformed, .field = -1};
 
 // ---- How the fields of a value are called ----
 
@@ -80,14 +74,6 @@ struct Field {
   bool broken_quotes = false;
 };
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 // A field in quotes; `first` is behind the opening one. A doubled quote stays doubled: no number has one.
 Field cut_quoted_field(const char* const first, const char* const last, char separator) {
   const char* closing = std::find(first, last, '"');
@@ -113,30 +99,6 @@ Field cut_field(const char* first, const char* const last, char separator) {
 std::string_view without_line_end(std::string_view value) {
   while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.remove_suffix(1);
   return value;
-}
-
-DecodeOutcome check_feature(const ParsedNumber& number, std::int32_t field) {
-  switch (number.kind) {
-    case NumberKind::not_a_number:
-      return bad(BadRecordReason::not_a_number, field);
-    case NumberKind::not_finite:
-      return bad(BadRecordReason::not_finite, field);
-    default:
-      return kGood;
-  }
-}
-
-DecodeOutcome check_label(const ParsedNumber& number, std::int32_t field = -1) {
-  if (number.kind == NumberKind::missing) return bad(BadRecordReason::label_missing, field);
-  const bool valid = number.kind == NumberKind::number && number.value >= 0 && number.value <= 1;
-  return valid ? kGood : bad(BadRecordReason::label_invalid, field);
-}
-
-DecodeOutcome decode_label(std::string_view text, bool present, float& label) {
-  if (!present) return bad(BadRecordReason::label_missing);
-  const ParsedNumber number = parse_number(trimmed(text));
-  label = number.value;
-  return check_label(number);
 }
 
 }  // namespace
@@ -192,19 +154,7 @@ DecodeOutcome CsvDecoder::decode_record(const RecordView& record, float* row, fl
   const DecodeOutcome outcome = decode_value(without_line_end(record.value), row, label);
   // Numbers are ASCII: only a field that is none, or that nobody looked at, can hold other bytes.
   if ((!outcome.good || ignores_fields_) && !is_utf8(record.value)) return bad(BadRecordReason::malformed);
-  if (!outcome.good) return outcome;
-  switch (label_from_) {
-    case From::key:
-      return decode_label(record.key, record.has_key, label);
-    case From::header:
-      return decode_label(record.header, record.has_header, label);
-    case From::column:
-      return outcome;
-    case From::none:
-      label = 0;
-      return outcome;
-  }
-  return outcome;
+  return outcome.good ? decode_label_beside(record, label_from_, label) : outcome;
 }
 
 DecodeOutcome CsvDecoder::decode_value(std::string_view value, float* row, float& label) const {
@@ -232,8 +182,7 @@ DecodeOutcome CsvDecoder::decode_value(std::string_view value, float* row, float
     const DecodeOutcome outcome =
         target == kLabel ? check_label(number, field) : check_feature(number, field);
     if (!outcome.good) return outcome;
-    (target == kLabel ? label : row[target]) =
-        number.kind == NumberKind::missing ? std::numeric_limits<float>::quiet_NaN() : number.value;
+    (target == kLabel ? label : row[target]) = number.kind == NumberKind::missing ? kMissing : number.value;
   }
   return at == last ? kGood : bad(BadRecordReason::column_count);
 }

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "decode/csv_decoder.h"
+#include "decode/json_decoder.h"
 
 namespace millrace {
 
@@ -10,6 +11,8 @@ std::unique_ptr<Decoder> make_decoder(const DecoderSettings& settings) {
   switch (settings.format) {
     case RecordFormat::csv:
       return std::make_unique<CsvDecoder>(settings);
+    case RecordFormat::json:
+      return std::make_unique<JsonDecoder>(settings);
   }
   throw std::invalid_argument("a format without a decoder");
 }

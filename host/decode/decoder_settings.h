@@ -9,7 +9,7 @@
 
 namespace millrace {
 
-enum class RecordFormat : std::uint8_t { csv };
+enum class RecordFormat : std::uint8_t { csv, json };
 
 // "csv" and so on, as --format says it.
 [[nodiscard]] std::string_view name_of(RecordFormat format);
@@ -33,7 +33,8 @@ struct LabelRule {
 struct DecoderSettings {
   RecordFormat format = RecordFormat::csv;
   std::uint32_t features = 0;
-  // Which fields are features, in the order of the row. Empty: all fields but the label.
+  // Which fields are features, in the order of the row; paths where values nest (field_tree.h). Empty: all
+  // fields but the label.
   std::vector<std::string> feature_names;
   // The names of a value's fields, for formats whose values do not name them. Empty: they are named "1", "2",
   // …, and there are as many as features and label need: up to the largest number that `feature_names` or the
@@ -42,6 +43,8 @@ struct DecoderSettings {
   LabelRule label;
   std::size_t max_record_bytes = std::size_t{1} << 20;
   char separator = ',';  // CSV
+  bool absent_is_missing =
+      false;  // formats that name their fields: one that is not there is missing, not bad
 };
 
 }  // namespace millrace

@@ -82,6 +82,7 @@ void add(Digest& digest, const StreamSettings& settings) {
   if (settings.max_record_bytes != StreamSettings::kDefaultMaxRecordBytes) {
     digest << std::string_view("max_record_bytes") << settings.max_record_bytes;
   }
+  if (settings.absent_is_missing) digest << std::string_view("absent_is_missing");
   if (settings.separator != ',') digest << std::string_view("separator") << settings.separator;
 }
 

@@ -55,6 +55,7 @@ struct StreamSettings {
   std::string engine_choices;  // Engine::choices() of that engine
   std::uint64_t max_record_bytes = kDefaultMaxRecordBytes;
   char separator = ',';  // between the fields of CSV
+  bool absent_is_missing = false;
   TrainingSettings training;
 
   bool operator==(const StreamSettings&) const = default;

@@ -75,6 +75,7 @@ Json json_of(const StreamSettings& settings) {
           {"engine_choices", settings.engine_choices},
           {"max_record_bytes", settings.max_record_bytes},
           {"separator", std::string(1, settings.separator)},
+          {"absent_is_missing", settings.absent_is_missing},
           {"training", json_of(settings.training)}};
 }
 
@@ -233,6 +234,7 @@ StreamSettings settings_of(const Json& json) {
   if (json.contains("engine_choices")) take(json, "engine_choices", settings.engine_choices);
   if (json.contains("max_record_bytes")) take_integer(json, "max_record_bytes", settings.max_record_bytes);
   if (json.contains("separator")) settings.separator = separator_of(json);
+  if (json.contains("absent_is_missing")) take(json, "absent_is_missing", settings.absent_is_missing);
   settings.training = training_of(member(json, "training"));
   return settings;
 }

@@ -23,7 +23,8 @@ DecoderSettings decoder_settings(const StreamSettings& settings) {
           .columns = settings.columns,
           .label = parse_label_rule(settings.label),
           .max_record_bytes = static_cast<std::size_t>(settings.max_record_bytes),
-          .separator = settings.separator};
+          .separator = settings.separator,
+          .absent_is_missing = settings.absent_is_missing};
 }
 
 // The engine that trained the windows, or another one, which may differ in the last places.

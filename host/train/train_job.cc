@@ -81,6 +81,7 @@ StreamSettings stream_settings(const TrainJob& job, const std::string& group, co
           .engine_choices = engine.choices(),
           .max_record_bytes = job.decoder.max_record_bytes,
           .separator = job.decoder.separator,
+          .absent_is_missing = job.decoder.absent_is_missing,
           .training = job.training};
 }
 

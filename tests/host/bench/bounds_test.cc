@@ -4,10 +4,12 @@
 #include <vector>
 
 #include "bench/decode_stage.h"
+#include "bench/json_bound.h"
 #include "bench/product_peak.h"
 #include "bench/rounds.h"
 #include "bench/sample_rows.h"
 #include "decode/csv_decoder.h"
+#include "decode/json_decoder.h"
 
 namespace millrace {
 namespace {
@@ -24,6 +26,20 @@ TEST(BareLoop, ReadsTheRowsThatTheDecoderReads) {
     convert_without_checks(sample.records(), 4, bare_values.data(), bare_labels.data());
     EXPECT_EQ(values, bare_values);
     EXPECT_EQ(labels, bare_labels);
+  }
+}
+
+TEST(JsonBound, ReadsTheRowsThatTheDecoderReads) {
+  for (const SampleValues kind : {SampleValues::small_integers, SampleValues::random_floats}) {
+    const SampleRecords sample(100, 4, kind, RecordFormat::json);
+    std::vector<float> values(400);
+    std::vector<float> labels(100);
+    std::vector<DecodeOutcome> outcomes(100);
+    JsonDecoder({.format = RecordFormat::json, .features = 4, .feature_names = sample_names(4)})
+        .decode(sample.records(), 0, values.data(), labels.data(), outcomes);
+    std::vector<float> bare_values(400);
+    JsonBound(sample.records(), sample_names(4)).read(bare_values.data());
+    EXPECT_EQ(values, bare_values);
   }
 }
 

@@ -9,7 +9,9 @@ namespace millrace {
 namespace {
 
 TEST(DecoderSettings, NamesOfFormatsAreReadBack) {
-  EXPECT_EQ(parse_record_format(name_of(RecordFormat::csv)), RecordFormat::csv);
+  for (const RecordFormat format : {RecordFormat::csv, RecordFormat::json}) {
+    EXPECT_EQ(parse_record_format(name_of(format)), format);
+  }
   EXPECT_THROW((void)parse_record_format("xml"), OptionError);
 }
 

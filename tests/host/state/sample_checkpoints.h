@@ -142,6 +142,8 @@ class CheckpointDraw {
             .engine = text(),
             .engine_threads = any<int>(),
             .engine_choices = text(),
+            .separator = below(2) == 0 ? ',' : '\t',
+            .absent_is_missing = below(2) == 0,
             .training = {.epochs = any<std::uint32_t>(),
                          .batch = any<std::uint32_t>(),
                          .learning_rate = finite_double(),
