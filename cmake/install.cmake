@@ -9,6 +9,25 @@ install(FILES data/breast-cancer-wisconsin.csv DESTINATION ${CMAKE_INSTALL_DATAD
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT program)
 
+# What the program itself prints for shells and man. Debian's zsh looks for packages' files in a place of their own.
+set(printed ${CMAKE_CURRENT_BINARY_DIR}/printed)
+install(CODE "
+  file(MAKE_DIRECTORY ${printed})
+  foreach(page \"man-page>millrace.1\" \"completion bash>millrace\" \"completion zsh>_millrace\" \"completion fish>millrace.fish\")
+    string(REGEX MATCH \"(.*)>(.*)\" matched \${page})
+    string(REPLACE \" \" \";\" arguments \${CMAKE_MATCH_1})
+    execute_process(COMMAND \"$<TARGET_FILE:millrace>\" \${arguments}
+                    OUTPUT_FILE ${printed}/\${CMAKE_MATCH_2} COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()" COMPONENT program)
+set(zsh_place site-functions)
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+  set(zsh_place vendor-completions)
+endif()
+install(FILES ${printed}/millrace.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+install(FILES ${printed}/millrace DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program)
+install(FILES ${printed}/_millrace DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${zsh_place} COMPONENT program)
+install(FILES ${printed}/millrace.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
+
 # --- the library: one archive of the rooms that the public headers are implemented in
 set(rooms model engine decode)
 set(needs DNNL::dnnl OpenMP::OpenMP_CXX)

@@ -24,12 +24,24 @@
 #include "app/produce_command.h"
 #include "app/replay_command.h"
 #include "app/train_command.h"
+#include "config/completion.h"
+#include "config/man_page.h"
 #include "config/options.h"
 #include "report/metrics_table.h"
 
 namespace millrace {
 
 namespace {
+
+ExitCode run_completion(const OptionValues& options) {
+  fmt::print("{}", completion_script(options.positional().empty() ? "" : options.positional().front()));
+  return ExitCode::done;
+}
+
+ExitCode run_man_page(const OptionValues&) {
+  fmt::print("{}", man_page());
+  return ExitCode::done;
+}
 
 ExitCode run_options_markdown(const OptionValues&) {
   fmt::print("{}", options_markdown());
@@ -56,6 +68,8 @@ constexpr std::array kCommands = {
     CommandEntry{Command::bench, run_bench},
     CommandEntry{Command::demo, run_demo},
     CommandEntry{Command::doctor, run_doctor},
+    CommandEntry{Command::completion, run_completion},
+    CommandEntry{Command::man_page, run_man_page},
     CommandEntry{Command::options_markdown, run_options_markdown},
     CommandEntry{Command::metrics_markdown, run_metrics_markdown},
 };

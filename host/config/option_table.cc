@@ -268,12 +268,17 @@ constexpr std::array kCommands = {
         "Measures a stage of the program on this machine, beside the bound that it runs against: step "
         "(of the CPU engine), decode, ingest (of a topic), end-to-end (topic to weights), latency, "
         "overlap (of copies to the GPU with computing)",
-        "STAGE", "millrace bench step --batch 32", false},
+        "step|decode|ingest|end-to-end|latency|overlap", "millrace bench step --batch 32", false},
     CommandDescription{demo, "demo", "Shows it all within a minute, with a broker of its own", "",
                        "millrace demo --report millrace-demo.html", false},
     CommandDescription{doctor, "doctor",
                        "Says what this machine has: the GPU and its libraries, Kafka's client, the CPU", "",
                        "millrace doctor", false},
+    CommandDescription{completion, "completion",
+                       "Prints the script with which a shell completes command lines of millrace",
+                       "bash|zsh|fish", "millrace completion bash", false},
+    CommandDescription{man_page, "man-page", "Prints the manual page millrace(1)", "", "millrace man-page",
+                       true},
     CommandDescription{options_markdown, "options-markdown", "Prints docs/options.md", "",
                        "millrace options-markdown", true},
     CommandDescription{metrics_markdown, "metrics-markdown", "Prints docs/metrics.md", "",

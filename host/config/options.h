@@ -33,6 +33,8 @@ enum class Command {
   bench,
   demo,
   doctor,
+  completion,
+  man_page,
   options_markdown,
   metrics_markdown
 };
