@@ -30,8 +30,8 @@ install(FILES ${printed}/millrace.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish
 
 # --- the library: one archive of the rooms that the public headers are implemented in
 set(rooms model engine decode)
-set(needs DNNL::dnnl OpenMP::OpenMP_CXX)
-set(MILLRACE_FIND_DEPENDENCIES "find_dependency(dnnl 2.6 CONFIG)\nfind_dependency(OpenMP COMPONENTS CXX)\n")
+set(needs Threads::Threads)
+set(MILLRACE_FIND_DEPENDENCIES "find_dependency(Threads)\n")
 if(MILLRACE_CUDA)
   list(APPEND rooms cuda cuda_kernels cuda_library cuda_owners cudnn)
   list(APPEND needs CUDA::cudart_static fmt::fmt spdlog::spdlog ${CMAKE_DL_LIBS})
@@ -42,7 +42,6 @@ else()
 endif()
 list(TRANSFORM rooms REPLACE "(.+)" "$<TARGET_OBJECTS:millrace_\\1>" OUTPUT_VARIABLE objects)
 
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 add_library(millrace_library STATIC ${objects})
 set_target_properties(millrace_library PROPERTIES OUTPUT_NAME millrace EXPORT_NAME millrace LINKER_LANGUAGE CXX)
 target_compile_features(millrace_library INTERFACE cxx_std_20)
@@ -82,10 +81,8 @@ weights and positions together in one file.")
 
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME millrace-dev)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
-# oneDNN's CMake files ask for OpenCL's, which its package does not bring.
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS "libdnnl-dev, ocl-icd-opencl-dev, opencl-headers")
 if(MILLRACE_CUDA)
-  string(APPEND CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS ", libfmt-dev, libspdlog-dev")
+  set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS "libfmt-dev, libspdlog-dev")
 endif()
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION
     "The engines of millrace and its contracts, for C++ programs that train without Kafka.")

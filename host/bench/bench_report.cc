@@ -8,7 +8,7 @@
 #include <string_view>
 #include <thread>
 
-#include "engine/onednn.h"
+#include "bench/product_peak.h"
 
 namespace millrace {
 namespace {
@@ -44,7 +44,7 @@ BenchMachine this_machine() {
           .threads = std::thread::hardware_concurrency(),
           .millrace = MILLRACE_VERSION,
           .librdkafka = rd_kafka_version_str(),
-          .onednn = onednn_description()};
+          .onednn = onednn_version()};
 }
 
 Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }

@@ -26,7 +26,7 @@ struct BenchMachine {
   unsigned threads = 0;
   std::string millrace;
   std::string librdkafka;
-  std::string onednn;  // with the instruction set that it uses
+  std::string onednn;  // what the peak is measured with
 };
 
 [[nodiscard]] BenchMachine this_machine();

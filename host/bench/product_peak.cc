@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <dnnl.hpp>
 
+#include "bench/openmp_threads.h"
 #include "bench/rounds.h"
-#include "engine/engine_threads.h"
 
 namespace millrace {
 namespace {
@@ -14,6 +14,12 @@ using Type = dnnl::memory::data_type;
 using Layout = dnnl::memory::format_tag;
 
 }  // namespace
+
+std::string onednn_version() {
+  const dnnl::version_t* version = dnnl::version();
+  return "oneDNN " + std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+         std::to_string(version->patch);
+}
 
 struct ProductPeak::Product {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
@@ -43,13 +49,13 @@ struct ProductPeak::Product {
 
 ProductPeak::ProductPeak(int threads, MathMode math, int width)
     : threads_(threads), flop_(2.0 * width * width * width) {
-  const EngineThreads scope(threads_);
+  const OpenMpThreads scope(threads_);
   product_ = std::make_unique<Product>(width, math == MathMode::bf16 ? Type::bf16 : Type::f32);
 }
 ProductPeak::~ProductPeak() = default;
 
 double ProductPeak::flop_per_s() {
-  const EngineThreads scope(threads_);
+  const OpenMpThreads scope(threads_);
   const double seconds = seconds_of([this] {
     product_->product.execute(
         product_->stream,

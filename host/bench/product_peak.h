@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "millrace/engine.h"
 
@@ -30,6 +31,9 @@ class ProductPeak {
   std::unique_ptr<Product> product_;
   double best_ = 0;
 };
+
+// "oneDNN 2.6.3".
+[[nodiscard]] std::string onednn_version();
 
 // FLOP of one step: two for each weight forward, two for its gradient, and two for the gradient by its input,
 // which the first layer does not need.

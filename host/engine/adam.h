@@ -1,9 +1,6 @@
-// The optimizer: Adam as Keras 3 computes it (engine.h), and the gate that keeps what is not finite out.
-//
-// Owned by an engine. One thread at a time, which leads OpenMP's others.
+// The optimizer's arithmetic that is the same for all parameters: Adam as Keras 3 computes it (engine.h).
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 #include "millrace/engine.h"
@@ -12,24 +9,11 @@
 
 namespace millrace {
 
-class Adam {
- public:
-  explicit Adam(const TrainingSettings& settings);
+// The square of a gradient enters the second moment. This is the largest float below 2^64, whose square is
+// beyond the floats: no update is made of a gradient that is larger, infinite or NaN.
+inline constexpr float kLargestGradient = 0x1.fffffep63F;
 
-  // Makes update number step() + 1 of `count` parameters and counts it; or, when a gradient is not finite or
-  // so large that its square is not, touches nothing and returns false.
-  bool update(const AdamArrays& arrays, std::size_t count);
-
-  [[nodiscard]] std::uint64_t step() const { return step_; }
-  void set_step(std::uint64_t step) { step_ = step; }
-
- private:
-  const VectorKernels& kernels_;
-  double learning_rate_;
-  double beta1_;
-  double beta2_;
-  double epsilon_;
-  std::uint64_t step_ = 0;
-};
+// What update number `step` (from 1) computes with.
+[[nodiscard]] AdamConstants adam_constants(const TrainingSettings& settings, std::uint64_t step);
 
 }  // namespace millrace

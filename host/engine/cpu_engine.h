@@ -1,9 +1,9 @@
-// The engine of a machine without a GPU: oneDNN for the matrix products, own vectorised loops for the rest.
+// The engine of a machine without a GPU, on the vector instructions that it finds.
 //
-// Everything runs on the calling thread (and the OpenMP threads that it leads), inside `score` and `train`;
+// Everything runs on the calling thread and the engine's own (thread_team.h), inside `score` and `train`;
 // `stage` only notes where the rows are, and one window is in flight at a time.
-// Invariants, besides those of Engine: (1) primitives and buffers are made in the constructor, none in a step
-// or a window; (2) the bits depend on `threads` and on the kind of machine, and on nothing else.
+// Invariants, besides those of Engine: (1) buffers are made in the constructor, none in a step or a window;
+// (2) the bits depend on `threads` and on the kind of machine, and on nothing else.
 #pragma once
 
 #include <cstdint>

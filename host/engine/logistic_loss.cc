@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 
 namespace millrace {
 namespace {
@@ -24,8 +23,8 @@ LossSums logistic_loss(std::span<const float> logits, std::span<const float> lab
 }
 
 double logistic_loss_gradient(std::span<const float> logits, std::span<const float> labels,
-                              std::span<float> gradients) {
-  const auto rows = static_cast<float>(logits.size());
+                              std::size_t batch_rows, std::span<float> gradients) {
+  const auto rows = static_cast<float>(batch_rows);
   double sum = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const float z = logits[i];

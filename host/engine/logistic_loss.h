@@ -3,6 +3,7 @@
 // loss(z, y) = max(z, 0) - z·y + log(1 + exp(-|z|)), in nats; dloss/dz = sigmoid(z) - y.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -15,8 +16,9 @@ struct LossSums {
 
 [[nodiscard]] LossSums logistic_loss(std::span<const float> logits, std::span<const float> labels);
 
-// The sum, and into `gradients` the gradient of the mean over these rows by each logit.
+// The sum over these rows, and into `gradients` the gradient by each logit of the mean over `batch_rows`
+// rows.
 double logistic_loss_gradient(std::span<const float> logits, std::span<const float> labels,
-                              std::span<float> gradients);
+                              std::size_t batch_rows, std::span<float> gradients);
 
 }  // namespace millrace

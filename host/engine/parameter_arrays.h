@@ -1,63 +1,56 @@
-// The parameters, their gradients and Adam's moments, in the layout that the matrix products like best.
+// The parameters and Adam's moments, in blocks (blocked.h).
 //
-// One layout for all four arrays, so that Adam is one loop over them; layers may be padded, and the padding
-// is zero for ever. Owned by an engine. One thread at a time.
+// A hidden layer is blocks_of(outputs) blocks of [inputs + 1][32 outputs], the last row of each being the
+// bias; the last layer, with its one output, is [inputs + 1]. One layout for all arrays. The padding is zero
+// for ever. Owned by an engine; which thread may touch what, and when, is the workers' business (worker.h).
 #pragma once
 
 #include <cstdint>
-#include <dnnl.hpp>
 #include <vector>
 
 #include "millrace/model.h"
 
-#include "engine/dense_layer.h"
+#include "engine/blocked.h"
 #include "engine/float_buffer.h"
-#include "engine/onednn.h"
 #include "engine/vector_kernels.h"
 
 namespace millrace {
 
-// Where a hidden layer's parameters begin in each array, in floats.
-struct HiddenLayer {
-  DenseLayer dense;
-  dnnl::memory::desc weights;  // the layout in the arrays
-  std::size_t weights_at = 0;
-  std::size_t bias_at = 0;
-};
-
-// The last layer: one logit.
-struct OutputLayer {
-  std::size_t width = 0;       // its inputs
-  std::size_t weights_at = 0;  // [width]
-  std::size_t bias_at = 0;
-};
-
 class ParameterArrays {
  public:
-  // `row_counts` are the batch sizes that will be computed.
-  ParameterArrays(const OneDnn& onednn, const NetworkShape& shape,
-                  const std::vector<dnnl::memory::dim>& row_counts);
+  explicit ParameterArrays(const NetworkShape& shape);
 
-  [[nodiscard]] const std::vector<HiddenLayer>& hidden() const { return hidden_; }
-  [[nodiscard]] const OutputLayer& output() const { return output_; }
+  [[nodiscard]] const NetworkShape& shape() const { return shape_; }
+  [[nodiscard]] std::size_t hidden_layers() const { return shape_.layers() - 1; }
+  [[nodiscard]] std::size_t inputs(std::size_t layer) const { return shape_.widths[layer]; }
+  [[nodiscard]] std::size_t outputs(std::size_t layer) const { return shape_.widths[layer + 1]; }
+
+  // Where the row of an input (or, after the inputs, the bias) stands in every array. In the last layer,
+  // whose rows are single floats, `block` is 0.
+  [[nodiscard]] std::size_t at(std::size_t layer, std::size_t block, std::size_t row) const {
+    return begins_[layer] + block * block_floats(layer) + row * (layer == hidden_layers() ? 1 : kBlock);
+  }
+  // From one block of a hidden layer to the next.
+  [[nodiscard]] std::size_t block_floats(std::size_t layer) const { return (inputs(layer) + 1) * kBlock; }
+  [[nodiscard]] std::size_t size() const { return parameters_.size(); }
 
   [[nodiscard]] float* parameters() const { return parameters_.data(); }
-  [[nodiscard]] float* gradient() const { return gradient_.data(); }
-  [[nodiscard]] std::size_t size() const { return parameters_.size(); }
-  [[nodiscard]] AdamArrays for_adam() const {
-    return {parameters_.data(), first_moment_.data(), second_moment_.data(), gradient_.data()};
+  [[nodiscard]] AdamArrays for_adam(std::size_t at, const float* gradient) const {
+    return {parameters_.data() + at, first_moment_.data() + at, second_moment_.data() + at, gradient};
   }
 
   // Between these arrays and a state's (row-major, NetworkShape::offset).
-  void load(const OneDnn& onednn, const ModelState& state);
-  void save(const OneDnn& onednn, ModelState& state) const;
+  void load(const ModelState& state);
+  void save(ModelState& state) const;
 
  private:
+  // Calls each(place in these arrays, place in a state's arrays) for every parameter.
+  template <class Each>
+  void for_all(const Each& each) const;
+
   NetworkShape shape_;
-  std::vector<HiddenLayer> hidden_;
-  OutputLayer output_;
+  std::vector<std::size_t> begins_;  // by layer
   FloatBuffer parameters_;
-  FloatBuffer gradient_;
   FloatBuffer first_moment_;
   FloatBuffer second_moment_;
 };

@@ -27,8 +27,8 @@ void sort_by_digit(std::span<const std::uint64_t> from, std::span<std::uint64_t>
 
 Shuffle::Shuffle(std::uint32_t max_rows) : keys_(max_rows), other_keys_(max_rows), permutation_(max_rows) {}
 
-std::span<const std::uint32_t> Shuffle::permutation(std::uint64_t seed, std::uint64_t window,
-                                                    std::uint32_t epoch, std::uint32_t rows) {
+std::span<std::uint32_t> Shuffle::permutation(std::uint64_t seed, std::uint64_t window, std::uint32_t epoch,
+                                              std::uint32_t rows) {
   const std::span keys = std::span(keys_).first(rows);
   const std::span other = std::span(other_keys_).first(rows);
   for (std::uint32_t row = 0; row < rows; ++row) keys[row] = shuffle_key(seed, window, epoch, row);

@@ -13,10 +13,10 @@ class Shuffle {
  public:
   explicit Shuffle(std::uint32_t max_rows);
 
-  // The permutation of 0 … rows - 1 that sorting by shuffle_key (millrace/philox.h) gives. Valid until the
-  // next call.
-  std::span<const std::uint32_t> permutation(std::uint64_t seed, std::uint64_t window, std::uint32_t epoch,
-                                             std::uint32_t rows);
+  // The permutation of 0 … rows - 1 that sorting by shuffle_key (millrace/philox.h) gives. It is the
+  // caller's to change, until the next call.
+  std::span<std::uint32_t> permutation(std::uint64_t seed, std::uint64_t window, std::uint32_t epoch,
+                                       std::uint32_t rows);
 
  private:
   std::vector<std::uint64_t> keys_;         // [max_rows]

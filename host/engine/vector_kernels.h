@@ -1,7 +1,9 @@
-// The engine's own inner loops, compiled once per instruction set and chosen when the program starts.
+// The engine's inner loops, compiled once per instruction set and chosen when the program starts.
 //
 // Pure functions over plain arrays; any thread may call them. None reads or writes beyond the counts it is
 // given, and each works in a fixed order: the same arguments on the same kind of machine give the same bits.
+// Matrices are blocked (blocked.h): [n][32] is n rows of 32 floats. `lanes` says how many columns of a panel
+// are computed: 16 or 32.
 #pragma once
 
 #include <cstddef>
@@ -28,32 +30,82 @@ struct AdamArrays {
   const float* gradient;
 };
 
+// Up to 32 outputs of a layer for one panel.
+struct DenseBlock {
+  const float* x;     // [inputs][32 rows]
+  const float* w;     // [inputs][32 outputs]
+  const float* bias;  // [32 outputs]; null: none
+  std::size_t inputs;
+  std::size_t outputs;
+  bool relu;
+  float* y;  // [outputs][32 rows]
+};
+
+// The gradient by up to 32 inputs of a layer for one panel.
+struct DataGradientBlock {
+  const float* w;       // of the first input, in the first block of outputs
+  std::size_t w_block;  // from one block of outputs to the next
+  const float* dy;      // [outputs][32 rows]
+  std::size_t outputs;
+  std::size_t inputs;
+  const float* relu;  // [inputs][32 rows] what the ReLU below let through; null: no ReLU
+  float* dx;          // [inputs][32 rows]
+};
+
+// The gradient by the weights of up to 32 outputs, from all panels of a batch.
+struct WeightGradientBlock {
+  const float* x;       // [inputs][32 rows] in each panel
+  std::size_t x_panel;  // from one panel to the next
+  const float* dy;      // transposed: [rows][32 outputs] in each panel
+  std::size_t dy_panel;
+  std::size_t rows;
+  std::size_t inputs;
+  bool add;   // to what is there
+  float* dw;  // [inputs][32 outputs]
+};
+
 struct VectorKernels {
   std::string_view name;
 
-  void (*adam)(const AdamConstants& constants, const AdamArrays& arrays, std::size_t begin, std::size_t end);
+  // y = max(x·w + bias, 0), or without max. NaN stays NaN.
+  void (*dense)(const DenseBlock& block, std::size_t lanes);
+  // dx = w·dy where the ReLU was open, else 0.
+  void (*data_gradient)(const DataGradientBlock& block, std::size_t lanes);
+  // dw = x·dy, summed over rows in their order within each panel, then over panels.
+  void (*weight_gradient)(const WeightGradientBlock& block);
+  // The same for the bias: as if x were 1. `inputs` and `x` are not looked at.
+  void (*bias_gradient)(const WeightGradientBlock& block);
+  // to[c][r] = from[r][c]; both [32][32].
+  void (*transpose)(const float* from, float* to);
+
+  // y = max(sum of parts, 0), the parts added in their order. From `begin` to `end` of every array, which are
+  // multiples of 16.
+  void (*join_relu)(const float* const* parts, std::size_t part_count, std::size_t begin, std::size_t end,
+                    float* y);
+  // dx = sum of parts where relu > 0, else 0; likewise.
+  void (*join_masked)(const float* const* parts, std::size_t part_count, const float* relu, std::size_t begin,
+                      std::size_t end, float* dx);
+
+  // The last layer, which has one output. logits[r] = w·x[][r] + bias; x [inputs][32 rows], logits [32].
+  void (*logits)(const float* x, std::size_t inputs, const float* w, float bias, float* logits);
+  // dx[i][r] = w[i]·dz[r] where relu[i][r] > 0, else 0.
+  void (*logits_data_gradient)(const float* dz, const float* w, std::size_t inputs, const float* relu,
+                               float* dx);
+  // dw[i] = sum over `lanes` of x[i][r]·dz[r]; with `add`, to what is there.
+  void (*logits_weight_gradient)(const float* x, std::size_t inputs, const float* dz, std::size_t lanes,
+                                 bool add, float* dw);
+
+  void (*adam)(const AdamConstants& constants, const AdamArrays& arrays, std::size_t count);
 
   // The largest |value| as the bits of a float; NaN counts as larger than everything.
   std::uint32_t (*largest_magnitude)(const float* values, std::size_t count);
 
-  // gradient[i] = 0 where the ReLU before it was shut.
-  void (*mask_by_relu)(float* gradient, const float* activation, std::size_t count);
+  // sum[i] += more[i].
+  void (*add)(const float* more, std::size_t count, float* sum);
 
-  // out[r] = rows[r]·weights + bias; rows [count, width].
-  void (*dot_rows)(const float* rows, std::size_t count, std::size_t width, const float* weights, float bias,
-                   float* out);
-
-  // sum[k] += factors[r]·rows[r][k] over all r, in the order of r; rows [count, width].
-  void (*add_scaled_rows)(const float* rows, std::size_t count, std::size_t width, const float* factors,
-                          float* sum);
-
-  // out[r][k] = factors[r]·weights[k] where activation[r][k] > 0, else 0; all [count, width].
-  void (*spread_through_relu)(const float* factors, const float* weights, const float* activation,
-                              std::size_t count, std::size_t width, float* out);
-
-  // out[f] = (x[f] - shift[f])·factor[f], in double until the end; a NaN counts as substitute[f].
+  // out[f·stride] = (x[f] - shift[f])·factor[f], in double until the end; a NaN counts as substitute[f].
   void (*scale_row)(const float* x, const double* substitute, const double* shift, const double* factor,
-                    std::size_t features, float* out);
+                    std::size_t features, float* out, std::size_t stride);
 };
 
 // The best set for this processor.

@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif
 
+#include "engine/blocked.h"
 #include "engine/vector_kernels.h"
 
 namespace millrace {
@@ -39,12 +41,12 @@ class FlushDenormals {
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 };
 
-void adam_plain(const AdamConstants& c, const AdamArrays& a, std::size_t begin, std::size_t end) {
+void adam_plain(const AdamConstants& c, const AdamArrays& a, std::size_t begin, std::size_t count) {
   float* __restrict parameters = a.parameters;
   float* __restrict first = a.first_moment;
   float* __restrict second = a.second_moment;
   const float* __restrict gradient = a.gradient;
-  for (std::size_t i = begin; i < end; ++i) {
+  for (std::size_t i = begin; i < count; ++i) {
     const float g = gradient[i];
     const float m = first[i] + (g - first[i]) * c.one_minus_beta1;
     const float v = second[i] + (g * g - second[i]) * c.one_minus_beta2;
@@ -58,7 +60,7 @@ void adam_plain(const AdamConstants& c, const AdamArrays& a, std::size_t begin, 
 
 // Root and quotient from 14-bit estimates, each with one Newton step: within 2 units in the last place, at
 // half the time of the exact instructions.
-void adam(const AdamConstants& c, const AdamArrays& a, std::size_t begin, std::size_t end) {
+void adam(const AdamConstants& c, const AdamArrays& a, std::size_t count) {
   const FlushDenormals flush;
   const __m512 one_minus_beta1 = _mm512_set1_ps(c.one_minus_beta1);
   const __m512 one_minus_beta2 = _mm512_set1_ps(c.one_minus_beta2);
@@ -68,9 +70,8 @@ void adam(const AdamConstants& c, const AdamArrays& a, std::size_t begin, std::s
   const __m512 half = _mm512_set1_ps(0.5F);
   const __m512 three_halves = _mm512_set1_ps(1.5F);
   const __m512 two = _mm512_set1_ps(2.0F);
-  constexpr std::size_t kLanes = 16;
-  std::size_t i = begin;
-  for (; i + kLanes <= end; i += kLanes) {
+  std::size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
     const __m512 g = _mm512_loadu_ps(a.gradient + i);
     __m512 m = _mm512_loadu_ps(a.first_moment + i);
     __m512 v = _mm512_loadu_ps(a.second_moment + i);
@@ -90,14 +91,14 @@ void adam(const AdamConstants& c, const AdamArrays& a, std::size_t begin, std::s
     const __m512 w = _mm512_loadu_ps(a.parameters + i);
     _mm512_storeu_ps(a.parameters + i, _mm512_fnmadd_ps(_mm512_mul_ps(step_size, m), inverse, w));
   }
-  adam_plain(c, a, i, end);
+  adam_plain(c, a, i, count);
 }
 
 #else
 
-void adam(const AdamConstants& c, const AdamArrays& a, std::size_t begin, std::size_t end) {
+void adam(const AdamConstants& c, const AdamArrays& a, std::size_t count) {
   const FlushDenormals flush;
-  adam_plain(c, a, begin, end);
+  adam_plain(c, a, 0, count);
 }
 
 #endif
@@ -114,63 +115,39 @@ std::uint32_t largest_magnitude(const float* values, std::size_t count) {
   return largest;
 }
 
-void mask_by_relu(float* __restrict gradient, const float* __restrict activation, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) gradient[i] = activation[i] > 0.0F ? gradient[i] : 0.0F;
-}
-
-void dot_rows(const float* rows, std::size_t count, std::size_t width, const float* weights, float bias,
-              float* out) {
-  constexpr std::size_t kLanes = 16;
-  for (std::size_t r = 0; r < count; ++r) {
-    const float* row = rows + r * width;
-    float lane[kLanes] = {};
-    std::size_t k = 0;
-    for (; k + kLanes <= width; k += kLanes) {
-      for (std::size_t j = 0; j < kLanes; ++j) lane[j] += row[k + j] * weights[k + j];
-    }
-    for (std::size_t j = 0; k < width; ++k, ++j) lane[j] += row[k] * weights[k];
-    for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
-      for (std::size_t j = 0; j < half; ++j) lane[j] += lane[j + half];
-    }
-    out[r] = lane[0] + bias;
-  }
-}
-
-void add_scaled_rows(const float* rows, std::size_t count, std::size_t width, const float* factors,
-                     float* __restrict sum) {
-  for (std::size_t r = 0; r < count; ++r) {
-    const float* __restrict row = rows + r * width;
-    const float factor = factors[r];
-    for (std::size_t k = 0; k < width; ++k) sum[k] += factor * row[k];
-  }
-}
-
-void spread_through_relu(const float* factors, const float* __restrict weights,
-                         const float* __restrict activation, std::size_t count, std::size_t width,
-                         float* __restrict out) {
-  for (std::size_t r = 0; r < count; ++r) {
-    const float factor = factors[r];
-    for (std::size_t k = 0; k < width; ++k) {
-      const float product = factor * weights[k];
-      out[r * width + k] = activation[r * width + k] > 0.0F ? product : 0.0F;
-    }
-  }
+void add(const float* __restrict more, std::size_t count, float* __restrict sum) {
+  for (std::size_t i = 0; i < count; ++i) sum[i] += more[i];
 }
 
 void scale_row(const float* __restrict x, const double* __restrict substitute, const double* __restrict shift,
-               const double* __restrict factor, std::size_t features, float* __restrict out) {
+               const double* __restrict factor, std::size_t features, float* __restrict out,
+               std::size_t stride) {
   for (std::size_t f = 0; f < features; ++f) {
     const double value = x[f] == x[f] ? static_cast<double>(x[f]) : substitute[f];
-    out[f] = static_cast<float>((value - shift[f]) * factor[f]);
+    out[f * stride] = static_cast<float>((value - shift[f]) * factor[f]);
   }
 }
+
+#include "engine/product_kernels_body.h"
 
 }  // namespace
 
 extern const VectorKernels kKernels;
-constinit const VectorKernels kKernels = {MILLRACE_KERNELS_NAME, adam,     largest_magnitude,
-                                          mask_by_relu,          dot_rows, add_scaled_rows,
-                                          spread_through_relu,   scale_row};
+constinit const VectorKernels kKernels = {MILLRACE_KERNELS_NAME,
+                                          dense,
+                                          data_gradient,
+                                          weight_gradient,
+                                          bias_gradient,
+                                          transpose,
+                                          join_relu,
+                                          join_masked,
+                                          logits,
+                                          logits_data_gradient,
+                                          logits_weight_gradient,
+                                          adam,
+                                          largest_magnitude,
+                                          add,
+                                          scale_row};
 
 }  // namespace MILLRACE_KERNELS
 }  // namespace millrace

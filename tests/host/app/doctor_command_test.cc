@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 MachineReport machine_without_cuda() {
   MachineReport machine{.version = "1.2.3",
                         .cuda = {},
-                        .cpu_engine = "cpu, oneDNN 2.6.3, 1 thread",
+                        .cpu_engine = "cpu, avx512, 1 thread",
                         .cpu_threads = 2,
                         .librdkafka = "2.0.2",
                         .librdkafka_features = {"gzip", "ssl"}};

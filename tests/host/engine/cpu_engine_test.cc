@@ -74,24 +74,32 @@ double norm(std::span<const double> values) {
   return std::sqrt(squares);
 }
 
-// Shapes with odd widths, 1 to 6 layers, and batch sizes about the powers of two.
+// Shapes, batch sizes, threads, standardize or not.
 class CpuEngineAgainstReference
-    : public ::testing::TestWithParam<std::tuple<std::vector<std::uint32_t>, std::uint32_t, bool>> {};
+    : public ::testing::TestWithParam<std::tuple<std::vector<std::uint32_t>, std::uint32_t, int, bool>> {};
 
+// Odd widths, 1 to 6 layers, and batch sizes about the powers of two.
 INSTANTIATE_TEST_SUITE_P(
     Shapes, CpuEngineAgainstReference,
     Combine(Values(std::vector<std::uint32_t>{5, 1}, std::vector<std::uint32_t>{9, 33, 1},
                    std::vector<std::uint32_t>{1, 17, 1, 1}, std::vector<std::uint32_t>{7, 31, 65, 13, 1},
                    std::vector<std::uint32_t>{11, 19, 23, 16, 3, 1},
                    std::vector<std::uint32_t>{3, 12, 7, 64, 5, 9, 1}),
-            Values(1U, 31U, 32U, 33U, 257U), ::testing::Bool()));
+            Values(1U, 31U, 32U, 33U, 257U), Values(1, 2), ::testing::Bool()));
+
+// Wide enough for the threads to divide layers between them.
+INSTANTIATE_TEST_SUITE_P(WideShapes, CpuEngineAgainstReference,
+                         Combine(Values(std::vector<std::uint32_t>{9, 128, 250, 120, 1},
+                                        std::vector<std::uint32_t>{9, 1025, 1},
+                                        std::vector<std::uint32_t>{70, 128, 100, 200, 128, 96, 1}),
+                                 Values(32U, 97U), Values(1, 2, 3), Values(true)));
 
 TEST_P(CpuEngineAgainstReference, TrainsAsThePlainNetworkDoes) {
-  const auto& [widths, batch, standardize] = GetParam();
+  const auto& [widths, batch, threads, standardize] = GetParam();
   const NetworkShape shape = {widths};
   const TrainingSettings settings = settings_with(batch, 2, standardize);
   const std::uint32_t max_rows = batch == 1 ? 24 : 2 * batch + 5;
-  const auto engine = make_cpu_engine(shape, settings, max_rows, 1);
+  const auto engine = make_cpu_engine(shape, settings, max_rows, threads);
   ReferenceNetwork reference(shape, settings);
 
   // Whole batches, a last partial one, and a window smaller than a batch.
@@ -120,23 +128,20 @@ TEST_P(CpuEngineAgainstReference, TrainsAsThePlainNetworkDoes) {
   EXPECT_LT(distance(state.second_moment, reference.second_moment()), 2e-4 * norm(reference.second_moment()));
 }
 
-std::string bits_after_training(int threads, std::uint64_t windows) {
-  const auto engine = make_cpu_engine({{9, 128, 256, 128, 1}}, settings_with(32), 100, threads);
-  for (std::uint64_t index = 0; index < windows; ++index)
-    run_window(*engine, SampleWindow(index, 100, 9, 0.05));
+std::string bits_after_training(int threads, std::uint32_t batch) {
+  const auto engine = make_cpu_engine({{9, 128, 256, 128, 1}}, settings_with(batch), 300, threads);
+  for (std::uint64_t index = 0; index < 3; ++index) run_window(*engine, SampleWindow(index, 300, 9, 0.05));
   return bits_of(engine->snapshot());
 }
 
 TEST(CpuEngine, GivesTheSameBitsForTheSameWindows) {
-  EXPECT_EQ(bits_after_training(1, 5), bits_after_training(1, 5));
+  for (const int threads : {1, 2, 3}) {
+    for (const std::uint32_t batch : {32U, 150U}) {
+      EXPECT_EQ(bits_after_training(threads, batch), bits_after_training(threads, batch))
+          << threads << ' ' << batch;
+    }
+  }
 }
-
-// ThreadSanitizer does not see OpenMP's barriers and takes every parallel loop for a race.
-#ifndef __SANITIZE_THREAD__
-TEST(CpuEngine, GivesTheSameBitsForTheSameWindowsOnTwoThreads) {
-  EXPECT_EQ(bits_after_training(2, 1), bits_after_training(2, 1));
-}
-#endif
 
 TEST(CpuEngine, ScoringChangesNothing) {
   const auto engine = make_cpu_engine({{9, 33, 1}}, settings_with(32, 2, true), 100, 1);
@@ -220,7 +225,8 @@ TEST(CpuEngine, AMissingValueIsZeroAfterScaling) {
 
 TEST(CpuEngine, KeepsWhatIsNotFiniteOutOfTheState) {
   for (const float bad : {kInfinity, -kInfinity, 3e38F}) {
-    const auto engine = make_cpu_engine({{9, 128, 256, 128, 1}}, settings_with(32, 1), 96, 1);
+    const int threads = bad > 0 ? 2 : 1;
+    const auto engine = make_cpu_engine({{9, 128, 256, 128, 1}}, settings_with(32, 1), 96, threads);
     run_window(*engine, SampleWindow(0, 96, 9));
     SampleWindow window(1, 96, 9);
     window.values[window.row_index[40] * 9 + 3] = bad;
@@ -237,6 +243,19 @@ TEST(CpuEngine, KeepsWhatIsNotFiniteOutOfTheState) {
       })) << bad;
     }
   }
+}
+
+// The row whose value is beyond all bounds is on the right side already and adds nothing to the gradient.
+TEST(CpuEngine, DropsNoUpdateWhoseGradientIsFiniteAfterAll) {
+  const auto engine = make_cpu_engine({{1, 1}}, settings_with(32, 1), 8, 2);
+  SampleWindow window(0, 2, 1);
+  const float weight = engine->snapshot().parameters[0];
+  window.values[window.row_index[0]] = 3e30F;
+  window.labels[window.row_index[0]] = weight > 0 ? 1 : 0;
+  window.values[window.row_index[1]] = 1;
+  const WindowOutcome outcome = run_window(*engine, window);
+  EXPECT_EQ(outcome.steps, 1U);
+  EXPECT_NE(engine->snapshot().parameters[0], weight);
 }
 
 TEST(CpuEngine, ASkippedBatchLeavesTheStateAsItWas) {
@@ -305,10 +324,8 @@ TEST(CpuEngine, HandsOutAlignedMemory) {
 }
 
 TEST(CpuEngine, SaysWhatItRunsOn) {
-  EXPECT_THAT(make_cpu_engine({{2, 1}}, {}, 8, 1)->description(),
-              MatchesRegex("cpu, oneDNN 2\\.[0-9.]+, [a-z0-9_]+, 1 thread"));
-  EXPECT_THAT(make_cpu_engine({{2, 1}}, {}, 8, 2)->description(),
-              MatchesRegex("cpu, oneDNN 2\\.[0-9.]+, [a-z0-9_]+, 2 threads"));
+  EXPECT_THAT(make_cpu_engine({{2, 1}}, {}, 8, 1)->description(), MatchesRegex("cpu, [a-z0-9]+, 1 thread"));
+  EXPECT_THAT(make_cpu_engine({{2, 1}}, {}, 8, 2)->description(), MatchesRegex("cpu, [a-z0-9]+, 2 threads"));
 }
 
 TEST(CpuEngine, RefusesCallsOutOfOrderAndWindowsThatDoNotFit) {

@@ -28,7 +28,7 @@ TrainSummary trained() {
                  .seconds = 1.25};
   summary.lifetime = summary.run;
   summary.lifetime.rows = 120'672;
-  summary.engine = "cpu, oneDNN";
+  summary.engine = "cpu, avx512, 1 thread";
   summary.loss = 0.0912;
   summary.accuracy = 0.968;
   summary.positions = {
@@ -65,7 +65,7 @@ TEST(TrainSummary, HoldsTheMembersThatScriptsRelyOn) {
   EXPECT_EQ(json.at("bad_records_by_reason").at("not_a_number"), 60);
   EXPECT_DOUBLE_EQ(json.at("seconds"), 1.25);
   EXPECT_DOUBLE_EQ(json.at("rows_per_s"), 60'336 / 1.25);
-  EXPECT_EQ(json.at("engine"), "cpu, oneDNN");
+  EXPECT_EQ(json.at("engine"), "cpu, avx512, 1 thread");
   EXPECT_DOUBLE_EQ(json.at("loss"), 0.0912);
   EXPECT_DOUBLE_EQ(json.at("accuracy"), 0.968);
   EXPECT_TRUE(json.at("auc").is_null());
