@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/avro_schemas.h"
 #include "app/job_options.h"
 #include "app/log_output.h"
 #include "app/scratch_folder.h"
@@ -109,7 +110,8 @@ SourceSettings source_settings(const OptionValues& options) {
 }
 
 BenchReport run_ingest(const OptionValues& options, const Surroundings& around) {
-  const DecoderSettings rows = decoder_settings(options);
+  DecoderSettings rows = decoder_settings(options);
+  rows.schemas = avro_schemas(options, around.stop);
   const std::unique_ptr<Decoder> decoder = make_decoder(rows);
   IngestBench bench{.source = source_settings(options),
                     .window_rows = count_of(options, "window-rows", kWindowRows),
@@ -168,8 +170,26 @@ const std::vector<Stage>& stages() {
       {"ingest",
        run_ingest,
        true,
-       {"brokers", "topic", "kafka-timeout-ms", "features", "columns", "label", "format", "max-record-bytes",
-        "window-rows", "memory-bytes", "threads", "rounds"}},
+       {"brokers",
+        "topic",
+        "kafka-timeout-ms",
+        "features",
+        "columns",
+        "label",
+        "format",
+        "absent-fields",
+        "separator",
+        "avro-schema",
+        "schema-registry",
+        "schema-registry-user",
+        "schema-registry-secret-file",
+        "schema-registry-ca",
+        "schema-registry-timeout-ms",
+        "max-record-bytes",
+        "window-rows",
+        "memory-bytes",
+        "threads",
+        "rounds"}},
       {"end-to-end",
        run_end_to_end,
        true,

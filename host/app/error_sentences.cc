@@ -12,6 +12,7 @@
 
 #include "app/input_row_error.h"
 #include "model_file/model_file_error.h"
+#include "schema_registry/registry_error.h"
 
 namespace millrace {
 
@@ -202,6 +203,32 @@ std::string sentence(const ModelFileError& error) {
   return fmt::format("{}: {}; {}.", error.path, error.reason, error.remedy);
 }
 
+std::string sentence(const RegistryError& error) {
+  const std::string_view detail = without_stop(error.detail);
+  switch (error.kind) {
+    case RegistryError::Kind::unreachable:
+      return fmt::format(
+          "The Schema Registry {} did not answer in time ({}); check --schema-registry, and that it runs "
+          "there, or "
+          "wait longer with --schema-registry-timeout-ms; then start again with the same command.",
+          error.url, detail);
+    case RegistryError::Kind::authentication:
+      return fmt::format(
+          "The Schema Registry {} refused access ({}); check --schema-registry-user, the secret in "
+          "--schema-registry-secret-file or MILLRACE_SCHEMA_REGISTRY_SECRET, and what the user may read.",
+          error.url, detail);
+    case RegistryError::Kind::tls:
+      return fmt::format(
+          "No TLS connection to the Schema Registry {} could be made ({}); check --schema-registry and "
+          "--schema-registry-ca.",
+          error.url, detail);
+    case RegistryError::Kind::other:
+      return fmt::format("The Schema Registry {} cannot be used ({}); check the path in --schema-registry.",
+                         error.url, detail);
+  }
+  throw std::logic_error("kind of RegistryError without a sentence");
+}
+
 std::string sentence(const std::bad_alloc&) {
   return "There is not enough memory; lower --memory-bytes or --window-rows.";
 }
@@ -224,7 +251,7 @@ std::string sentence_for(const std::exception& error) {
                      take<StateError>(error, text) || take<MismatchError>(error, text) ||
                      take<DeviceError>(error, text) || take<NumericalError>(error, text) ||
                      take<InputRowError>(error, text) || take<ModelFileError>(error, text) ||
-                     take<std::bad_alloc>(error, text);
+                     take<RegistryError>(error, text) || take<std::bad_alloc>(error, text);
   if (!known) {
     text = fmt::format("Something unexpected went wrong: {}; please report it, with the command line.",
                        without_stop(error.what()));

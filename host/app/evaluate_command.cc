@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/avro_schemas.h"
 #include "app/job_options.h"
 #include "app/log_output.h"
 #include "app/stop_signals.h"
@@ -42,8 +43,9 @@ ExitCode run_evaluate(const OptionValues& options) {
   for (const std::string& sentence : fallbacks) progress.note(sentence);
   if (!checkpoint) throw StateError(StateError::Kind::missing, folder, "it holds no checkpoint");
 
-  const EvaluateJob job = evaluate_job(options, checkpoint->settings);
+  EvaluateJob job = evaluate_job(options, checkpoint->settings);
   const StopSignals signals(kStopDeadline);
+  job.decoder.schemas = avro_schemas(options, signals.token());
   const EvaluateResult result = run_evaluate_job(
       job, *checkpoint, [&](const EvaluateTick& tick) { progress.update(sample_of(tick)); }, signals.token());
   progress.finish(sample_of({result.records, result.metrics, result.elapsed}));

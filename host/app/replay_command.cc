@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/avro_schemas.h"
 #include "app/job_options.h"
 #include "app/log_output.h"
 #include "app/stop_signals.h"
@@ -74,6 +75,7 @@ ExitCode run_replay(const OptionValues& options) {
   ReplayJob job = replay_job(options);
   job.note = [&](std::string_view sentence) { progress.note(sentence); };
   const StopSignals signals(kStopDeadline);
+  job.schemas = avro_schemas(options, signals.token());
   const Clock::time_point begun = Clock::now();
   ReplaySummary summary;
   if (options.flag("verify")) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/avro_schemas.h"
 #include "app/job_options.h"
 #include "app/log_output.h"
 #include "app/run_view.h"
@@ -45,6 +46,7 @@ ExitCode run_train(const OptionValues& options) {
   log_to_stderr(format);
   TrainJob job = train_job(options);
   StopSignals signals(kStopDeadline);
+  job.decoder.schemas = avro_schemas(options, signals.token());
   signals.set_idle(true);
   Progress progress(options.flag("quiet"), stderr, format);
   const LogAboveProgress log(progress);

@@ -4,8 +4,10 @@
 #include <charconv>
 #include <fmt/format.h>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <span>
+#include <stdexcept>
 
 namespace millrace {
 namespace {
@@ -39,7 +41,38 @@ std::string json_value(std::span<const float> row, const std::vector<std::string
   return text;
 }
 
+// In Confluent's wire format, of a schema of that many float32.
+std::string avro_value(std::span<const float> row) {
+  std::string bytes("\0\0\0\0\1", 5);
+  bytes.append(reinterpret_cast<const char*>(row.data()), row.size_bytes());
+  return bytes;
+}
+
+std::string value_of(std::span<const float> row, const std::vector<std::string>& names, RecordFormat format) {
+  switch (format) {
+    case RecordFormat::csv:
+      return csv_value(row);
+    case RecordFormat::json:
+      return json_value(row, names);
+    case RecordFormat::avro:
+      return avro_value(row);
+  }
+  throw std::invalid_argument("a format without samples");
+}
+
 }  // namespace
+
+AvroSchemas sample_schemas(std::uint32_t features) {
+  std::string fields;
+  for (const std::string& name : sample_names(features)) {
+    fields += fmt::format(R"({}{{"name":"{}","type":"float"}})", fields.empty() ? "" : ",", name);
+  }
+  return {.text = {},
+          .fetch = [text = fmt::format(R"({{"type":"record","name":"Sample","fields":[{}]}})", fields)](
+                       std::uint32_t) -> std::optional<AvroSchemaText> {
+            return AvroSchemaText{.text = text, .references = {}};
+          }};
+}
 
 std::vector<std::string> sample_names(std::uint32_t features) {
   std::vector<std::string> names;
@@ -56,7 +89,7 @@ SampleRecords::SampleRecords(std::size_t rows, std::uint32_t features, SampleVal
   std::vector<float> numbers(features);
   for (std::size_t row = 0; row < rows; ++row) {
     for (float& number : numbers) number = sample_value(values, random);
-    values_.push_back(format == RecordFormat::json ? json_value(numbers, names) : csv_value(numbers));
+    values_.push_back(value_of(numbers, names, format));
     bytes_ += values_.back().size();
     records_.push_back({.offset = static_cast<std::int64_t>(row),
                         .key = random() % 2 == 0 ? "0" : "1",

@@ -23,6 +23,9 @@ enum class SampleValues {
 // "feature_1" and so on.
 [[nodiscard]] std::vector<std::string> sample_names(std::uint32_t features);
 
+// Where Avro's samples find their schema.
+[[nodiscard]] AvroSchemas sample_schemas(std::uint32_t features);
+
 // Records as a consumer would hand them out: values of a format, with members or fields named as by
 // sample_names where they have names, and the label as the key. The same rows in every format.
 class SampleRecords {

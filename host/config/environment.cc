@@ -13,6 +13,8 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kPrefix = "MILLRACE_";
+// No option's: options are shown, as by `ps`.
+constexpr std::string_view kSecret = "MILLRACE_SCHEMA_REGISTRY_SECRET";
 
 OptionError unknown_variable(std::string_view name) {
   std::vector<std::string> known;
@@ -32,6 +34,7 @@ GivenTexts read_environment(const char* const* environment) {
     if (!variable.starts_with(kPrefix)) continue;
     const std::size_t equals = variable.find('=');
     const std::string_view name = variable.substr(0, equals);
+    if (name == kSecret) continue;
     const Option* known = nullptr;
     for (const Option& option : option_table()) {
       if (has_variable(option) && variable_of(option) == name) known = &option;

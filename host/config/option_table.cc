@@ -103,9 +103,9 @@ constexpr std::array kOptions = {
            "Send the label as the record's key, or as the last column of its value"},
     Option{"label-map", list, "FROM=TO,...", rows, only(produce), kNone, "", kAny,
            "Labels to replace, such as 2=0,4=1; any other label is then an error"},
-    Option{"format", choice, "csv|json", rows, only(train, bench), kNone, "csv", kAny,
+    Option{"format", choice, "csv|json|avro", rows, only(train, bench), kNone, "csv", kAny,
            "What the values of records are"},
-    Option{"format", choice, "csv|json", rows, only(evaluate), kNone, "", kAny,
+    Option{"format", choice, "csv|json|avro", rows, only(evaluate), kNone, "", kAny,
            "What the values of records are; without it, what they were in training"},
     Option{
         "absent-fields", choice, "bad|missing", rows, only(train, bench), kNone, "bad", kAny,
@@ -114,6 +114,21 @@ constexpr std::array kOptions = {
     Option{"absent-fields", choice, "bad|missing", rows, only(evaluate), kNone, "", kAny,
            "What a record is that lacks a feature in a format that names its fields; without it, as in "
            "training"},
+    Option{"avro-schema", text, "FILE", rows, kReadersAndReplay, kNone, "", kAny,
+           "The schema of Avro records that name none; without it, each begins with the id of one in the "
+           "registry"},
+    Option{"schema-registry", list, "URL[,...]", rows, kReadersAndReplay, kNone, "", kAny,
+           "Addresses of a Schema Registry, which knows the schemas of Avro records by id"},
+    Option{
+        "schema-registry-user", text, "USER", rows, kReadersAndReplay, kNone, "", kAny,
+        "Who asks the registry, by basic authentication; the secret is in the file of the next option, or in "
+        "the environment as MILLRACE_SCHEMA_REGISTRY_SECRET"},
+    Option{"schema-registry-secret-file", text, "FILE", rows, kReadersAndReplay, kNone, "", kAny,
+           "The file whose first line is the secret of that user"},
+    Option{"schema-registry-ca", text, "FILE", rows, kReadersAndReplay, kNone, "", kAny,
+           "Certificates of the authorities to trust behind https://; without it, those of the system"},
+    Option{"schema-registry-timeout-ms", milliseconds, "MS", rows, kReadersAndReplay, kNone, "30000",
+           kUpToADay, "How long to wait for a registry that does not answer, all attempts together"},
     Option{"separator", text, "C|tab", rows, only(train, bench), kNone, ",", kAny,
            "What stands between two fields of CSV: one character, or tab"},
     Option{"separator", text, "C|tab", rows, only(evaluate), kNone, "", kAny,

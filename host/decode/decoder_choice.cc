@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "decode/avro_decoder.h"
 #include "decode/csv_decoder.h"
 #include "decode/json_decoder.h"
 
@@ -13,6 +14,8 @@ std::unique_ptr<Decoder> make_decoder(const DecoderSettings& settings) {
       return std::make_unique<CsvDecoder>(settings);
     case RecordFormat::json:
       return std::make_unique<JsonDecoder>(settings);
+    case RecordFormat::avro:
+      return std::make_unique<AvroDecoder>(settings);
   }
   throw std::invalid_argument("a format without a decoder");
 }

@@ -12,7 +12,8 @@ constexpr std::string_view kColumnPrefix = "value:";
 constexpr std::string_view kHeaderPrefix = "header:";
 
 constexpr std::array kFormatNames{std::pair{RecordFormat::csv, std::string_view("csv")},
-                                  std::pair{RecordFormat::json, std::string_view("json")}};
+                                  std::pair{RecordFormat::json, std::string_view("json")},
+                                  std::pair{RecordFormat::avro, std::string_view("avro")}};
 
 // A separator that could stand in a number, around one, or in quotes would make fields ambiguous.
 bool can_separate(char c) {

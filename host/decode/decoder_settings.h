@@ -7,9 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "decode/avro_schema.h"
+
 namespace millrace {
 
-enum class RecordFormat : std::uint8_t { csv, json };
+enum class RecordFormat : std::uint8_t { csv, json, avro };
 
 // "csv" and so on, as --format says it.
 [[nodiscard]] std::string_view name_of(RecordFormat format);
@@ -43,6 +45,7 @@ struct DecoderSettings {
   LabelRule label;
   std::size_t max_record_bytes = std::size_t{1} << 20;
   char separator = ',';  // CSV
+  AvroSchemas schemas;   // Avro
   bool absent_is_missing =
       false;  // formats that name their fields: one that is not there is missing, not bad
 };

@@ -16,7 +16,7 @@
 namespace millrace {
 namespace {
 
-DecoderSettings decoder_settings(const StreamSettings& settings) {
+DecoderSettings decoder_settings(const StreamSettings& settings, const AvroSchemas& schemas) {
   return {.format = parse_record_format(settings.format),
           .features = settings.features,
           .feature_names = settings.feature_names,
@@ -24,6 +24,7 @@ DecoderSettings decoder_settings(const StreamSettings& settings) {
           .label = parse_label_rule(settings.label),
           .max_record_bytes = static_cast<std::size_t>(settings.max_record_bytes),
           .separator = settings.separator,
+          .schemas = schemas,
           .absent_is_missing = settings.absent_is_missing};
 }
 
@@ -54,7 +55,7 @@ std::unique_ptr<Engine> engine_for(const ReplayJob& job, const JournalSegment& s
 bool replay_one(const ReplayJob& job, const JournalSegment& segment, Checkpoint& checkpoint,
                 ReplayCounts& counts, const std::stop_token& stop) {
   const StreamSettings& settings = segment.header.settings;
-  const std::unique_ptr<Decoder> decoder = make_decoder(decoder_settings(settings));
+  const std::unique_ptr<Decoder> decoder = make_decoder(decoder_settings(settings, job.schemas));
   const std::unique_ptr<Engine> engine =
       engine_for(job, segment, checkpoint.model.shape, most_records(segment));
   SourceSettings source = job.source;

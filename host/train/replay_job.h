@@ -10,6 +10,7 @@
 
 #include "millrace/cuda_engine.h"
 
+#include "decode/avro_schema.h"
 #include "kafka/kafka_source.h"
 #include "state/checkpoint.h"
 #include "state/journal_format.h"
@@ -23,6 +24,7 @@ struct ReplayJob {
   std::string engine = "auto";  // where the journal's own engine cannot be made here
   CudaSettings cuda;            // `choices` come from the journal
   unsigned decode_threads = 1;
+  AvroSchemas schemas;  // which no journal holds
   bool goes_on_after_loss = false;
   std::function<void(std::string_view sentence)> note;  // for people
 };

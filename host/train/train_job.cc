@@ -108,6 +108,7 @@ ReplayJob replay_job(const TrainJob& job, const TrainObserver& observer) {
           .engine = job.engine,
           .cuda = job.cuda,
           .decode_threads = job.decode_threads,
+          .schemas = job.decoder.schemas,
           .goes_on_after_loss = job.source.on_data_loss == OnDataLoss::go_on,
           .note = observer.note};
 }
@@ -139,11 +140,16 @@ EngineRequest engine_request(const TrainJob& job, const Checkpoint& checkpoint,
   return request;
 }
 
-// Another engine, and other mathematics, go on from the same weights, with other last places.
+// Another engine, and other mathematics, go on from the same weights, with other last places; another format
+// with the features that it finds by the same names.
 void note_changes(const TrainJob& job, const StreamSettings& before, const Engine& engine,
                   const TrainObserver& observer) {
   if (!before.engine.empty() && before.engine != engine.name()) {
     observer.note(fmt::format("The engine changed from {} to {}.", before.engine, engine.name()));
+  }
+  if (before.format != name_of(job.decoder.format)) {
+    observer.note(fmt::format("The format of records changed from {} to {}.", before.format,
+                              name_of(job.decoder.format)));
   }
   if (before.training.math != job.training.math) {
     observer.note(fmt::format("The mathematics changed from {} to {}.", name_of(before.training.math),

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "decode/decode_stopped.h"
+
 namespace millrace {
 namespace {
 
@@ -98,6 +100,8 @@ WindowSlot* Assembler::take() {
 void Assembler::run() noexcept {
   try {
     assemble();
+  } catch (const DecodeStopped&) {
+    ring_.stop();
   } catch (...) {
     ring_.fail(std::current_exception());
   }

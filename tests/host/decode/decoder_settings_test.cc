@@ -1,6 +1,7 @@
 #include "decode/decoder_settings.h"
 
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 
 #include "millrace/errors.h"
@@ -9,7 +10,7 @@ namespace millrace {
 namespace {
 
 TEST(DecoderSettings, NamesOfFormatsAreReadBack) {
-  for (const RecordFormat format : {RecordFormat::csv, RecordFormat::json}) {
+  for (const RecordFormat format : {RecordFormat::csv, RecordFormat::json, RecordFormat::avro}) {
     EXPECT_EQ(parse_record_format(name_of(format)), format);
   }
   EXPECT_THROW((void)parse_record_format("xml"), OptionError);
