@@ -1,0 +1,85 @@
+// Topics of records that Confluent's client wrote, in Avro with schemas in a registry behind TLS and a
+// password, and in JSON: the same rows give the same weights, whatever they are written as.
+#include "integration/kafka_test.h"
+
+namespace millrace {
+namespace {
+
+using namespace std::chrono_literals;
+using support::ProcessResult;
+
+constexpr const char* kSecret = "s3cret";
+
+class Formats : public KafkaTest {
+ protected:
+  // Named as they stand in the file, within an object.
+  static constexpr const char* kFeatures =
+      "cells.clump_thickness,cells.cell_size,cells.cell_shape,cells.adhesion,cells.epithelial_size,"
+      "cells.bare_nuclei,cells.bland_chromatin,cells.normal_nucleoli,cells.mitoses";
+
+  static support::Command writer_command(const Words& arguments) {
+    const std::string root = MILLRACE_SOURCE_DIR;
+    support::Command command{
+        .arguments = joined(
+            {root + "/.cache/formats/venv/bin/python3", root + "/tests/formats/write_topics.py"}, arguments)};
+    command.environment["MILLRACE_SCHEMA_REGISTRY_SECRET"] = kSecret;
+    return command;
+  }
+  static ProcessResult run_with_secret(const Words& arguments, const std::string& secret = kSecret) {
+    support::Command command = millrace_command(arguments);
+    command.environment["MILLRACE_SCHEMA_REGISTRY_SECRET"] = secret;
+    return support::run_process(command, kRunLimit);
+  }
+  [[nodiscard]] Words training(const std::string& topic, const std::string& features,
+                               const std::string& state, const Words& more) const {
+    return joined(
+        {"train", "--brokers", broker_.brokers(), "--topic", topic, "--features", features, "--state",
+         folder_ / state, "--stop", "end", "--window-rows", "256", "--layers", "16,8", "--json", "--quiet"},
+        more);
+  }
+  [[nodiscard]] std::string digest_of(const std::string& state) const {
+    return json_text(succeed({"inspect", folder_ / state, "--json"}).out, "/weights_digest");
+  }
+};
+
+TEST_F(Formats, GiveTheSameWeightsForTheSameRows) {
+  const std::string avro = topic_ + ".avro";
+  const std::string json = topic_ + ".json";
+  for (const std::string& topic : {topic_, avro, json}) broker_.create_topic(topic, 1);
+  succeed(produce(topic_));
+  support::Process writer(writer_command({broker_.brokers(), kRowsFile, avro, json, folder_.path()}));
+  const std::optional<std::string> serving = writer.wait_for_line("^serving ", 60s);
+  ASSERT_TRUE(serving) << writer.err();
+  const Words registry = {"--schema-registry",      serving->substr(std::string("serving ").size()),
+                          "--schema-registry-user", "trainer",
+                          "--schema-registry-ca",   folder_ / "authority.pem"};
+
+  succeed(training(topic_, "9", "csv", {}));
+  succeed(training(json, kFeatures, "json", {"--format", "json"}));
+  const Words train_avro = training(avro, kFeatures, "avro", joined({"--format", "avro"}, registry));
+  const ProcessResult trained = run_with_secret(train_avro);
+  ASSERT_EQ(trained.exit_code, 0) << trained.describe();
+  EXPECT_EQ(json_count(trained.out, "/rows"), kRowsInFile);
+  EXPECT_EQ(digest_of("json"), digest_of("csv"));
+  EXPECT_EQ(digest_of("avro"), digest_of("csv"));
+
+  // The state knows the format; where the registry is and who may ask it, it does not.
+  const ProcessResult replayed = run_with_secret(
+      joined({"replay", folder_ / "avro", "--brokers", broker_.brokers(), "--verify", "--quiet"}, registry));
+  EXPECT_EQ(replayed.exit_code, 0) << replayed.describe();
+  const ProcessResult scored =
+      run_with_secret(joined({"evaluate", "--brokers", broker_.brokers(), "--topic", avro, "--state",
+                              folder_ / "avro", "--json", "--quiet"},
+                             registry));
+  EXPECT_EQ(scored.exit_code, 0) << scored.describe();
+  EXPECT_EQ(json_count(scored.out, "/rows"), kRowsInFile);
+
+  const ProcessResult refused = run_with_secret(
+      joined(training(avro, kFeatures, "refused", {"--format", "avro"}), registry), "wrong secret");
+  EXPECT_EQ(refused.exit_code, 3) << refused.describe();
+  EXPECT_NE(refused.err.find("refused access"), std::string::npos) << refused.err;
+  EXPECT_EQ(refused.err.find("wrong secret"), std::string::npos) << refused.err;
+}
+
+}  // namespace
+}  // namespace millrace
