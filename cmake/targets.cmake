@@ -15,8 +15,12 @@ if(MILLRACE_SANITIZER STREQUAL "address")
 elseif(MILLRACE_SANITIZER STREQUAL "thread")
   target_compile_options(millrace_flags INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
   target_link_options(millrace_flags INTERFACE -fsanitize=thread)
+elseif(MILLRACE_SANITIZER STREQUAL "fuzzer")
+  target_compile_options(millrace_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+                                                  -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(millrace_flags INTERFACE -fsanitize=address,undefined)
 elseif(NOT MILLRACE_SANITIZER STREQUAL "")
-  message(FATAL_ERROR "MILLRACE_SANITIZER is `${MILLRACE_SANITIZER}`; it may be empty, address or thread.")
+  message(FATAL_ERROR "MILLRACE_SANITIZER is `${MILLRACE_SANITIZER}`; it may be empty, address, thread or fuzzer.")
 endif()
 
 # What every executable needs besides its own sources.
