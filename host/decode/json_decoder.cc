@@ -19,6 +19,14 @@ struct Scratch {
   unsigned not_plain = 0;  // records in a row
 };
 
+// Without the prefix of Confluent's wire format, which its serializers write before JSON as well: no JSON
+// begins with a zero byte.
+std::string_view without_prefix(std::string_view value) {
+  constexpr std::size_t kPrefixBytes = 5;
+  const bool has_one = value.size() >= kPrefixBytes && value.front() == '\0';
+  return has_one ? value.substr(kPrefixBytes) : value;
+}
+
 // Where records need the other reader, they mostly all do: then only some are tried.
 bool may_be_plain(const Scratch& scratch) { return scratch.not_plain < 4 || scratch.records % 16 == 0; }
 
@@ -72,7 +80,8 @@ void JsonDecoder::decode(std::span<const RecordView> records, std::uint32_t /*fi
     } else if (record.value.size() > max_record_bytes_) {
       outcome = bad(BadRecordReason::too_large);
     } else {
-      outcome = read_record(record.value, fields_, rules_, scratch, values + i * features_, labels[i]);
+      outcome = read_record(without_prefix(record.value), fields_, rules_, scratch, values + i * features_,
+                            labels[i]);
       if (outcome.good) outcome = decode_label_beside(record, label_from_, labels[i]);
     }
   }

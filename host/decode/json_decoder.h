@@ -4,13 +4,12 @@
 // Owned by the trainer; any number of threads decode with one decoder at a time: what a record needs while it
 // is read belongs to the thread. The rules:
 //   1. A value is one object, or an array that holds one object; where features have no names, it is one
-//   array
-//      of numbers. Members may stand in any order. Fields are named by paths (field_tree.h).
+//      array of numbers. Confluent's wire format may put five bytes before it. Members may stand in any
+//      order; fields are named by paths (field_tree.h).
 //   2. A field is missing (NaN in the row) if it is null, bare NaN (as Python writes it), or a string that
 //      would be missing in CSV; so are all fields of an object or array that is null.
 //   3. A number is rounded once from its digits to the nearest float32. A string is read as a field of CSV
-//   is;
-//      true is 1, false is 0.
+//      is; true is 1, false is 0.
 //   4. What is not good is reported by reason:
 //        tombstone      the value is null
 //        too_large      the value has more than `max_record_bytes` bytes

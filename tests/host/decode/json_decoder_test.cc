@@ -119,6 +119,13 @@ TEST(JsonDecoder, TakesAnArrayOfOneObjectAsThatObject) {
   EXPECT_THAT(row(named({"[0].a", "[1]"}), R"([{"a":1},2])"), ElementsAre(1.0F, 2.0F));
 }
 
+TEST(JsonDecoder, PassesOverThePrefixOfConfluentsWireFormat) {
+  const std::string prefix("\0\0\0\1\2", 5);
+  EXPECT_THAT(row(named({"a"}), prefix + R"({"a":1})"), ElementsAre(1.0F));
+  EXPECT_EQ(told(named({"a"}), prefix), "malformed");
+  EXPECT_EQ(told(named({"a"}), prefix.substr(1) + R"({"a":1})"), "malformed");
+}
+
 TEST(JsonDecoder, TakesNullAndNanAndEmptyTextAsMissing) {
   for (const char* missing : {"null", "NaN", R"("")", R"("NaN")", R"("?")", R"(" ")", R"("nan")"}) {
     EXPECT_THAT(row(named({"a", "b"}), std::string(R"({"a":)") + missing + R"(,"b":1})"),
