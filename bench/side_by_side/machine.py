@@ -40,7 +40,11 @@ def load():
 
 
 def commit(root):
-    shown = subprocess.run(
-        ["git", "-C", root, "describe", "--always", "--dirty"], capture_output=True, text=True
-    )
+    """Of the sources; nothing where they do not lie in a repository."""
+    try:
+        shown = subprocess.run(
+            ["git", "-C", root, "describe", "--always", "--dirty"], capture_output=True, text=True
+        )
+    except OSError:
+        return None
     return shown.stdout.strip() or None

@@ -21,7 +21,7 @@ def head(results):
     load = results["load_before"]
     lines = [
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; {machine['system']}",
-        f"commit {results['commit']}; medians of {results['rounds']} rounds, of steps the fastest; "
+        f"commit {results['commit'] or 'unknown'}; medians of {results['rounds']} rounds, of steps the fastest; "
         f"{load:.1f} processes wanted a core before",
     ]
     return "\n".join(lines)
