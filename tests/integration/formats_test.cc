@@ -1,6 +1,9 @@
 // Topics of records that Confluent's client wrote, in Avro with schemas in a registry behind TLS and a
 // password, and in JSON: the same rows give the same weights, whatever they are written as.
+#include <csignal>
+
 #include "integration/kafka_test.h"
+#include "support/silent_server.h"
 
 namespace millrace {
 namespace {
@@ -79,6 +82,19 @@ TEST_F(Formats, GiveTheSameWeightsForTheSameRows) {
   EXPECT_EQ(refused.exit_code, 3) << refused.describe();
   EXPECT_NE(refused.err.find("refused access"), std::string::npos) << refused.err;
   EXPECT_EQ(refused.err.find("wrong secret"), std::string::npos) << refused.err;
+}
+
+TEST_F(Formats, AStopEndsARunThatWaitsForTheRegistry) {
+  broker_.create_topic(topic_, 1);
+  support::RecordProducer(broker_.brokers()).send(topic_, 0, {{"1", std::string("\0\0\0\0\1\0\0\0\0", 9)}});
+  support::SilentServer registry;
+  support::Process run(millrace_command(
+      {"train", "--brokers", broker_.brokers(), "--topic", topic_, "--features", "a", "--format", "avro",
+       "--schema-registry", registry.url(), "--state", state(), "--window-ms", "100", "--quiet"}));
+  registry.await_caller();
+  run.send(SIGTERM);
+  const ProcessResult stopped = run.wait(kRunLimit);
+  EXPECT_EQ(stopped.exit_code, 0) << stopped.describe();
 }
 
 }  // namespace
