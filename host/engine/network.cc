@@ -49,14 +49,11 @@ Network::Input Network::input_of(std::size_t layer) const {
   return {hidden_[layer - 1].activation.data(), hidden_[layer - 1].panel};
 }
 
-// What fills up the last panel is zero, and the gradients by its logits too: it adds nothing.
+// The gradients by the logits of what fills up the last panel are zero: it adds nothing.
 void Network::begin(std::size_t rows) {
   rows_ = rows;
   panels_ = blocks_of(rows);
-  for (std::size_t row = rows; row % kBlock != 0; ++row) {
-    logit_gradients_.data()[row] = 0.0F;
-    for (std::size_t f = 0; f < arrays_.inputs(0); ++f) input(row)[f * kBlock] = 0.0F;
-  }
+  std::fill(logit_gradients_.data() + rows, logit_gradients_.data() + panels_ * kBlock, 0.0F);
 }
 
 void Network::forward(const LayerShare& share, std::size_t layer) {

@@ -23,11 +23,9 @@ class Network {
   // For batches of up to `capacity` rows. Arrays and exchange must outlive it.
   Network(const ParameterArrays& arrays, const Exchange& exchange, std::size_t thread, std::size_t capacity);
 
-  // The next batch: so many rows, of which row r has its feature f at input(r)[f · kBlock].
+  // The next batch: so many rows, which go to `input`, panel by panel: [features][32 rows], zero behind them.
   void begin(std::size_t rows);
-  [[nodiscard]] float* input(std::size_t row) const {
-    return input_.data() + row / kBlock * input_panel_ + row % kBlock;
-  }
+  [[nodiscard]] float* input(std::size_t panel) const { return input_.data() + panel * input_panel_; }
 
   // In the order of the layers; after a layer split by rows, join_outputs in the next stage.
   void forward(const LayerShare& share, std::size_t layer);

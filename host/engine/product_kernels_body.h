@@ -186,11 +186,8 @@ template <bool kSecond, std::size_t... kAt>
 }
 
 // A square of kLanes: each round interleaves row i with row i + kLanes / 2; the last one has them transposed.
-void transpose_square(const float* from, float* to) {
+[[gnu::always_inline]] inline void transpose_square(Vector (&rows)[kLanes]) {
   using Lanes = std::make_index_sequence<kLanes>;
-  Vector rows[kLanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) rows[i] = load(from + i * static_cast<int>(kRow));
 #pragma GCC unroll 4
   for (int round = 1; round < kLanes; round *= 2) {
     Vector next[kLanes];
@@ -202,13 +199,18 @@ void transpose_square(const float* from, float* to) {
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) rows[i] = next[i];
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) store(to + i * static_cast<int>(kRow), rows[i]);
 }
 
 void transpose(const float* from, float* to) {
   for (std::size_t r = 0; r < kBlock; r += kLanes) {
-    for (std::size_t c = 0; c < kBlock; c += kLanes) transpose_square(from + r * kRow + c, to + c * kRow + r);
+    for (std::size_t c = 0; c < kBlock; c += kLanes) {
+      Vector rows[kLanes];
+#pragma GCC unroll 16
+      for (std::size_t i = 0; i < kLanes; ++i) rows[i] = load(from + (r + i) * kRow + c);
+      transpose_square(rows);
+#pragma GCC unroll 16
+      for (std::size_t i = 0; i < kLanes; ++i) store(to + (c + i) * kRow + r, rows[i]);
+    }
   }
 }
 
@@ -253,16 +255,23 @@ void logits_data_gradient(const float* dz, const float* w, std::size_t inputs, c
   }
 }
 
+// Of kLanes inputs at a time: transposed, their sums over the lanes are one sum of vectors.
 void logits_weight_gradient(const float* x, std::size_t inputs, const float* dz, std::size_t lanes, bool add,
                             float* dw) {
-  for (std::size_t k = 0; k < inputs; ++k, x += kRow) {
-    Vector products = {};
-    for (std::size_t lane = 0; lane < lanes; lane += kLanes) products += load(x + lane) * load(dz + lane);
-    float lane[kLanes];
-    store(lane, products);
-    for (int half = kLanes / 2; half > 0; half /= 2) {
-      for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
+  for (std::size_t k = 0; k < inputs; k += kLanes, x += kLanes * kRow) {
+    const std::size_t rest = inputs - k < kLanes ? inputs - k : kLanes;
+    Vector products[kLanes] = {};
+    for (std::size_t i = 0; i < rest; ++i) {
+      for (std::size_t lane = 0; lane < lanes; lane += kLanes) {
+        products[i] += load(x + i * kRow + lane) * load(dz + lane);
+      }
     }
-    dw[k] = add ? dw[k] + lane[0] : lane[0];
+    transpose_square(products);
+    Vector sum = {};
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) sum += products[i];
+    float sums[kLanes];
+    store(sums, sum);
+    for (std::size_t i = 0; i < rest; ++i) dw[k + i] = add ? dw[k + i] + sums[i] : sums[i];
   }
 }

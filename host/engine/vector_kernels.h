@@ -64,6 +64,14 @@ struct WeightGradientBlock {
   float* dw;  // [inputs][32 outputs]
 };
 
+// How a row's features enter the network; arrays of [features].
+struct RowScaling {
+  const double* substitute;
+  const double* shift;
+  const double* factor;
+  std::size_t features;
+};
+
 struct VectorKernels {
   std::string_view name;
 
@@ -103,9 +111,15 @@ struct VectorKernels {
   // sum[i] += more[i].
   void (*add)(const float* more, std::size_t count, float* sum);
 
-  // out[f·stride] = (x[f] - shift[f])·factor[f], in double until the end; a NaN counts as substitute[f].
-  void (*scale_row)(const float* x, const double* substitute, const double* shift, const double* factor,
-                    std::size_t features, float* out, std::size_t stride);
+  // Up to 32 rows of [.][features] become a panel, [features][32], with zeros behind them: each value as
+  // (x - shift)·factor, in double until the end, where a NaN counts as the substitute.
+  void (*gather_rows)(const RowScaling& scaling, const float* values, const std::uint32_t* rows,
+                      std::size_t count, float* panel);
+
+  // losses[i] = max(z, 0) - z·y + log(1 + exp(-|z|)) of a logit z and a label y, slopes[i] = sigmoid(z) - y;
+  // within a few units in the last place. Of a z that is not finite the loss is not either.
+  void (*logistic_loss)(const float* logits, const float* labels, std::size_t count, float* losses,
+                        float* slopes);
 };
 
 // The best set for this processor.

@@ -55,12 +55,14 @@ Worker::Worker(Workplace& place, std::size_t thread)
       chunk_(kChunkRows * kBlock) {}
 
 void Worker::gather(const Batch& batch) {
-  const std::size_t features = place_.arrays.inputs(0);
   const FeatureScaling& scaling = batch.scaling;
+  const RowScaling row_scaling = {scaling.substitute.data(), scaling.shift.data(), scaling.factor.data(),
+                                  batch.window.features};
   network_.begin(batch.rows.size());
-  for (std::size_t i = 0; i < batch.rows.size(); ++i) {
-    kernels_.scale_row(batch.window.values + batch.rows[i] * features, scaling.substitute.data(),
-                       scaling.shift.data(), scaling.factor.data(), features, network_.input(i), kBlock);
+  for (std::size_t begin = 0; begin < batch.rows.size(); begin += kBlock) {
+    const std::size_t count = std::min(kBlock, batch.rows.size() - begin);
+    kernels_.gather_rows(row_scaling, batch.window.values, batch.rows.data() + begin, count,
+                         network_.input(begin / kBlock));
   }
 }
 

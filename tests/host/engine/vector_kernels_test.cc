@@ -102,20 +102,59 @@ TEST_P(VectorKernelsTest, LargestMagnitudeFindsWhatIsNotFiniteAnywhere) {
   }
 }
 
-TEST_P(VectorKernelsTest, ScalingFillsMissingValuesIn) {
+TEST_P(VectorKernelsTest, GathersRowsIntoAPanelAndFillsMissingValuesIn) {
   for (const std::size_t features : kSizes) {
-    constexpr std::size_t kStride = 3;
-    std::vector<float> x = random_floats(features), out(features * kStride, 7.0F);
-    std::vector<double> substitute(features, 0.75), shift(features, 0.5), factor(features, 3.0);
-    for (std::size_t f = 0; f < features; f += 4) x[f] = kNaN;
-    kernels.scale_row(x.data(), substitute.data(), shift.data(), factor.data(), features, out.data(),
-                      kStride);
-    for (std::size_t f = 0; f < features; ++f) {
-      const double value = f % 4 == 0 ? 0.75 : double{x[f]};
-      EXPECT_EQ(out[f * kStride], static_cast<float>((value - 0.5) * 3.0));
-      EXPECT_EQ(out[f * kStride + 1], 7.0F);
+    for (const std::size_t count : {1U, 31U, 32U}) {
+      std::vector<float> values = random_floats(40 * features), panel(features * 32, 7.0F);
+      std::vector<std::uint32_t> rows(count);
+      for (std::size_t r = 0; r < count; ++r) rows[r] = static_cast<std::uint32_t>((r * 7 + 3) % 40);
+      std::vector<double> substitute(features), shift(features), factor(features);
+      for (std::size_t f = 0; f < features; ++f) {
+        substitute[f] = 0.75 + static_cast<double>(f);
+        shift[f] = 0.5 * static_cast<double>(f);
+        factor[f] = 3.0 + static_cast<double>(f);
+      }
+      for (std::size_t i = 0; i < values.size(); i += 5) values[i] = kNaN;
+      kernels.gather_rows({substitute.data(), shift.data(), factor.data(), features}, values.data(),
+                          rows.data(), count, panel.data());
+      for (std::size_t f = 0; f < features; ++f) {
+        for (std::size_t r = 0; r < 32; ++r) {
+          const float x = r < count ? values[rows[r] * features + f] : 0.0F;
+          const double value = std::isnan(x) ? substitute[f] : double{x};
+          ASSERT_EQ(panel[f * 32 + r], r < count ? static_cast<float>((value - shift[f]) * factor[f]) : 0.0F);
+        }
+      }
     }
   }
+}
+
+TEST_P(VectorKernelsTest, LogisticLossIsWithinAFewUnitsInTheLastPlace) {
+  std::vector<float> z;
+  for (float value = -90; value < 90; value += 0.0371F) z.push_back(value);
+  for (const float value : {0.0F, -0.0F, 1e-30F, -1e-10F, 1e-4F, 3e38F, -3e38F}) z.push_back(value);
+  constexpr double kTiny = 2e-38;  // e^x counts as zero where it is hardly a normal number
+  for (const float label : {0.0F, 0.25F, 1.0F}) {
+    const std::vector<float> y(z.size(), label);
+    std::vector<float> loss(z.size()), slope(z.size());
+    kernels.logistic_loss(z.data(), y.data(), z.size(), loss.data(), slope.data());
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      const double e = std::exp(-std::abs(double{z[i]}));
+      const double parts = std::max(double{z[i]}, 0.0) + std::abs(double{z[i]} * label) + std::log1p(e);
+      const double expected = std::max(double{z[i]}, 0.0) - double{z[i]} * label + std::log1p(e);
+      EXPECT_NEAR(loss[i], expected, 3 * kEpsilon * parts + kTiny) << z[i];
+      const double p = (z[i] >= 0 ? 1.0 : e) / (1.0 + e);
+      EXPECT_NEAR(slope[i], p - label, 3 * kEpsilon * (label == 0 ? p : 1) + kTiny) << z[i];
+    }
+  }
+}
+
+TEST_P(VectorKernelsTest, LogisticLossOfWhatIsNotFiniteIsNotFinite) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> z = {kNaN, -kNaN, kInfinity, kInfinity, -kInfinity, -kInfinity};
+  const std::vector<float> y = {0, 1, 0, 1, 0, 1};
+  std::vector<float> loss(z.size()), slope(z.size());
+  kernels.logistic_loss(z.data(), y.data(), z.size(), loss.data(), slope.data());
+  for (const float value : loss) EXPECT_FALSE(std::isfinite(value));
 }
 
 }  // namespace
