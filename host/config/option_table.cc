@@ -173,10 +173,10 @@ constexpr std::array kOptions = {
     // Training
     Option{"engine", choice, "auto|cuda|cpu", training, only(train, bench), kNone, "auto", kAny,
            "What trains; auto takes the GPU if there is one"},
-    Option{
-        "math", choice, "fp32|tf32|bf16", training, only(train, bench), kNone, "fp32", kAny,
-        "What matrix products multiply; sums, weights and moments are float32 in all. tf32 and bf16 need the "
-        "CUDA engine"},
+    Option{"math", choice, "fp32|tf32|bf16", training, only(train, bench), kNone, "fp32", kAny,
+           "What matrix products multiply; sums, weights and moments are float32 in all. tf32 needs the CUDA "
+           "engine, bf16 "
+           "that or a processor with AVX-512 BF16"},
     Option{"device", integer, "N", training, only(train, bench), kNone, "0", between(0, 1023),
            "The GPU that the CUDA engine takes, as CUDA numbers them; `millrace doctor` lists them"},
     Option{"tune", flag, "", training, only(train, bench), kNone, "", kAny,

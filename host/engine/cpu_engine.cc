@@ -115,7 +115,7 @@ class CpuEngine final : public Engine {
 
   std::string_view name() const override { return "cpu"; }
   std::string description() const override {
-    return "cpu, " + std::string(vector_kernels().name) + ", " + std::to_string(threads_) +
+    return "cpu, " + std::string(loop_.kernels().name) + ", " + std::to_string(threads_) +
            (threads_ == 1 ? " thread" : " threads");
   }
 
@@ -140,10 +140,15 @@ class CpuEngine final : public Engine {
 
 }  // namespace
 
+bool cpu_engine_computes(MathMode math) {
+  return math == MathMode::fp32 || (math == MathMode::bf16 && bf16_kernels() != nullptr);
+}
+
 std::unique_ptr<Engine> make_cpu_engine(const NetworkShape& shape, const TrainingSettings& settings,
                                         std::uint32_t max_window_rows, int threads) {
   require(settings.batch >= 1 && max_window_rows >= 1 && threads >= 1,
           "engine: batch, window and threads are at least 1");
+  require(cpu_engine_computes(settings.math), "engine: mathematics that this processor does not have");
   return std::make_unique<CpuEngine>(checked(shape), settings, max_window_rows, threads);
 }
 

@@ -14,8 +14,12 @@
 
 namespace millrace {
 
+// float32 everywhere; bfloat16 where the processor multiplies it.
+[[nodiscard]] bool cpu_engine_computes(MathMode math);
+
 // A fresh engine holds initial_model_state(shape, settings.seed). It takes windows of up to
-// `max_window_rows` rows and computes on `threads` threads. Errors: DeviceError.
+// `max_window_rows` rows and computes on `threads` threads, in
+// mathematics that it has. Errors: DeviceError.
 [[nodiscard]] std::unique_ptr<Engine> make_cpu_engine(const NetworkShape& shape,
                                                       const TrainingSettings& settings,
                                                       std::uint32_t max_window_rows, int threads);

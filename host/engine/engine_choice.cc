@@ -11,13 +11,14 @@ namespace millrace {
 
 namespace {
 
-// The CPU engine computes in float32; other numbers than those asked for are never given in silence.
-void require_fp32(const EngineRequest& request, const std::string& why_cpu) {
-  if (request.training.math == MathMode::fp32) return;
-  throw OptionError(OptionError::Kind::conflict, "--math", std::string(name_of(request.training.math)),
-                    why_cpu +
-                        ", and the CPU engine computes in fp32 alone; leave --math out, or train with "
-                        "--engine cuda where a GPU is");
+// Other numbers than those asked for are never given in silence.
+void require_cpu_math(const EngineRequest& request, const std::string& why_cpu) {
+  const MathMode math = request.training.math;
+  if (cpu_engine_computes(math)) return;
+  const std::string what = math == MathMode::bf16 ? ", whose processor has no instructions for bf16"
+                                                  : ", and the CPU engine computes in fp32 and bf16 alone";
+  throw OptionError(OptionError::Kind::conflict, "--math", std::string(name_of(math)),
+                    why_cpu + what + "; leave --math out, or train with --engine cuda where a GPU is");
 }
 
 std::unique_ptr<Engine> make_cpu(const EngineRequest& request) {
@@ -43,7 +44,7 @@ AutoChoice choose_engine(const CudaReport& report, int device) {
 std::unique_ptr<Engine> make_engine(const EngineRequest& request) {
   if (request.choice == "cuda") return make_cuda(request);
   if (request.choice == "cpu") {
-    require_fp32(request, "--engine cpu was asked for");
+    require_cpu_math(request, "--engine cpu was asked for");
     return make_cpu(request);
   }
   if (request.choice != "auto") throw std::invalid_argument("no such engine: " + request.choice);
@@ -51,7 +52,7 @@ std::unique_ptr<Engine> make_engine(const EngineRequest& request) {
   const CudaReport report = cuda_report();
   const AutoChoice choice = choose_engine(report, request.cuda.device);
   if (choice.cuda) return make_cuda(request);
-  require_fp32(request, choice.reason);
+  require_cpu_math(request, choice.reason);
   // Whoever built without CUDA knows.
   if (report.built) request.cuda.note("Training on the CPU: " + choice.reason + ".");
   return make_cpu(request);

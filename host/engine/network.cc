@@ -18,35 +18,50 @@ std::size_t width_of(std::size_t width, std::size_t block) {
   return std::min(width - block * kBlock, kBlock);
 }
 
+// The outputs of these blocks, of `width` there are.
+Range rows_of(Range blocks, std::size_t width) {
+  return {std::min(blocks.begin * kBlock, width), std::min(blocks.end * kBlock, width)};
+}
+
 std::size_t widest(const NetworkShape& shape) {
   return *std::max_element(shape.widths.begin(), shape.widths.end());
 }
 
 }  // namespace
 
-Network::Network(const ParameterArrays& arrays, const Exchange& exchange, std::size_t thread,
-                 std::size_t capacity)
+Network::Network(const VectorKernels& kernels, const ParameterArrays& arrays, const Exchange& exchange,
+                 std::size_t thread, std::size_t capacity)
     : arrays_(arrays),
       exchange_(exchange),
+      kernels_(kernels),
       thread_(thread),
-      input_panel_(panel_floats(arrays.inputs(0))),
-      input_(blocks_of(capacity) * input_panel_, 5),
-      gradient_{FloatBuffer(blocks_of(capacity) * panel_floats(widest(arrays.shape())), 11),
-                FloatBuffer(blocks_of(capacity) * panel_floats(widest(arrays.shape())), 29)},
       logits_(in_whole_blocks(capacity)),
       logit_gradients_(in_whole_blocks(capacity)) {
-  for (std::size_t layer = 0; layer < arrays.hidden_layers(); ++layer) {
-    const std::size_t width = arrays.outputs(layer);
-    const std::size_t panel = panel_floats(width);
-    const std::size_t floats = blocks_of(capacity) * panel;
-    hidden_.push_back(
-        {width, panel, FloatBuffer(floats, 13 + 7 * layer), FloatBuffer(floats, 41 + 7 * layer)});
+  for (std::size_t layer = 0; layer <= last_layer(); ++layer) {
+    inputs_.push_back(make_rows(arrays.inputs(layer), capacity, 5 + 7 * layer));
+    if (layer < last_layer())
+      transposed_.push_back(make_rows(arrays.outputs(layer), capacity, 41 + 7 * layer));
   }
+  for (const std::size_t stagger : {11, 29})
+    gradients_.push_back(make_rows(widest(arrays.shape()), capacity, stagger));
 }
 
-Network::Input Network::input_of(std::size_t layer) const {
-  if (layer == 0) return {input_.data(), input_panel_};
-  return {hidden_[layer - 1].activation.data(), hidden_[layer - 1].panel};
+Network::Rows Network::make_rows(std::size_t width, std::size_t capacity, std::size_t stagger) const {
+  const std::size_t panel = panel_floats(width);
+  const std::size_t floats = blocks_of(capacity) * panel;
+  const std::size_t halves = is_bf16() ? floats / 2 : 0;
+  return {width, panel, FloatBuffer(floats, stagger), FloatBuffer(halves, stagger + 2),
+          FloatBuffer(halves, stagger + 4)};
+}
+
+void Network::round_input(std::size_t layer, Range features) {
+  if (!is_bf16()) return;
+  const Rows& input = inputs_[layer];
+  for (std::size_t panel = 0; panel < panels_; ++panel) {
+    const std::size_t at = panel * input.panel + features.begin * kBlock;
+    kernels_.to_bf16_pairs(input.rows.data() + at, features.size(), input.pairs.data() + at / 2);
+    kernels_.to_bf16(input.rows.data() + at, features.size(), input.rounded.data() + at / 2);
+  }
 }
 
 // The gradients by the logits of what fills up the last panel are zero: it adds nothing.
@@ -58,36 +73,40 @@ void Network::begin(std::size_t rows) {
 
 void Network::forward(const LayerShare& share, std::size_t layer) {
   if (layer == last_layer()) return logits_forward(share);
-  const Hidden& hidden = hidden_[layer];
-  const Input input = input_of(layer);
+  const Rows& input = inputs_[layer];
+  const Rows& output = inputs_[layer + 1];
   const bool in_parts = share.split == Split::rows;
-  const bool with_bias = share.inputs.end == arrays_.inputs(layer);
-  float* const y = in_parts ? exchange_.outputs(layer).of(thread_) : hidden.activation.data();
+  const bool with_bias = share.inputs.end == input.width;
+  float* const y = in_parts ? exchange_.outputs(layer).of(thread_) : output.rows.data();
   for (std::size_t block = share.blocks.begin; block < share.blocks.end; ++block) {
-    const float* bias = arrays_.parameters() + arrays_.at(layer, block, arrays_.inputs(layer));
+    const float* bias = arrays_.parameters() + arrays_.at(layer, block, input.width);
+    const float* w =
+        arrays_.forward_weights() + arrays_.at(layer, block, share.inputs.begin) / arrays_.numbers();
     for (std::size_t panel = 0; panel < panels_; ++panel) {
-      kernels_.dense({.x = input.rows + panel * input.panel + share.inputs.begin * kBlock,
-                      .w = arrays_.parameters() + arrays_.at(layer, block, share.inputs.begin),
+      const std::size_t x = (panel * input.panel + share.inputs.begin * kBlock) / arrays_.numbers();
+      kernels_.dense({.x = in_pairs(input) + x,
+                      .w = w,
                       .bias = with_bias ? bias : nullptr,
                       .inputs = share.inputs.size(),
-                      .outputs = width_of(hidden.width, block),
+                      .outputs = width_of(output.width, block),
                       .relu = !in_parts,
-                      .y = y + panel * hidden.panel + block * kBlock * kBlock},
+                      .y = y + panel * output.panel + block * kBlock * kBlock},
                      lanes_of(rows_, panel));
     }
   }
+  if (!in_parts) round_input(layer + 1, rows_of(share.blocks, output.width));
 }
 
 void Network::logits_forward(const LayerShare& share) {
   const std::size_t layer = last_layer();
-  const Input input = input_of(layer);
-  const bool with_bias = share.inputs.end == arrays_.inputs(layer);
-  const float bias = arrays_.parameters()[arrays_.at(layer, 0, arrays_.inputs(layer))];
+  const Rows& input = inputs_[layer];
+  const bool with_bias = share.inputs.end == input.width;
+  const float bias = arrays_.parameters()[arrays_.at(layer, 0, input.width)];
   float* const to = share.split == Split::rows ? exchange_.outputs(layer).of(thread_) : logits_.data();
   for (std::size_t panel = 0; panel < panels_; ++panel) {
-    kernels_.logits(input.rows + panel * input.panel + share.inputs.begin * kBlock, share.inputs.size(),
-                    arrays_.parameters() + arrays_.at(layer, 0, share.inputs.begin), with_bias ? bias : 0.0F,
-                    to + panel * kBlock);
+    kernels_.logits(input.rows.data() + panel * input.panel + share.inputs.begin * kBlock,
+                    share.inputs.size(), arrays_.parameters() + arrays_.at(layer, 0, share.inputs.begin),
+                    with_bias ? bias : 0.0F, to + panel * kBlock);
   }
 }
 
@@ -98,94 +117,111 @@ void Network::join_outputs(std::size_t layer) {
     for (const float* part : parts) kernels_.add(part, panels_ * kBlock, logits_.data());
     return;
   }
-  const Hidden& hidden = hidden_[layer];
+  const Rows& output = inputs_[layer + 1];
   for (std::size_t panel = 0; panel < panels_; ++panel) {
-    const std::size_t begin = panel * hidden.panel;
-    kernels_.join_relu(parts.data(), parts.size(), begin, begin + hidden.width * kBlock,
-                       hidden.activation.data());
+    const std::size_t begin = panel * output.panel;
+    kernels_.join_relu(parts.data(), parts.size(), begin, begin + output.width * kBlock, output.rows.data());
   }
+  round_input(layer + 1, {0, output.width});
 }
 
 void Network::backward(const LayerShare& share, const LayerShare& below, std::size_t layer) {
-  const Input input = input_of(layer);
+  const Rows& input = inputs_[layer];
   const bool in_parts = share.split == Split::columns;
   float* const dx =
-      in_parts ? exchange_.input_gradient(layer).of(thread_) : gradient_[(layer - 1) % 2].data();
+      in_parts ? exchange_.input_gradient(layer).of(thread_) : gradients_[(layer - 1) % 2].rows.data();
   if (layer == last_layer()) {
-    const std::size_t first = share.inputs.begin * kBlock;
     for (std::size_t panel = 0; panel < panels_; ++panel) {
+      const std::size_t at = panel * input.panel + share.inputs.begin * kBlock;
       kernels_.logits_data_gradient(logit_gradients_.data() + panel * kBlock,
                                     arrays_.parameters() + arrays_.at(layer, 0, share.inputs.begin),
-                                    share.inputs.size(), input.rows + panel * input.panel + first,
-                                    dx + panel * input.panel + first);
+                                    share.inputs.size(), input.rows.data() + at, dx + at);
     }
-    return transpose(below, layer - 1);
+    return gradient_is_complete(below, layer - 1);
   }
 
-  const Hidden& hidden = hidden_[layer];
-  const std::size_t first = share.blocks.begin * kBlock;
-  const std::size_t end = std::min(share.blocks.end * kBlock, hidden.width);
+  const std::size_t panel_dy = transposed_[layer].panel;
+  const float* const dy = in_pairs(gradients_[layer % 2]);
+  const Range outputs = rows_of(share.blocks, transposed_[layer].width);
   for (std::size_t k = share.inputs.begin; k < share.inputs.end; k += kBlock) {
     for (std::size_t panel = 0; panel < panels_; ++panel) {
       const std::size_t at = panel * input.panel + k * kBlock;
-      kernels_.data_gradient({.w = arrays_.parameters() + arrays_.at(layer, share.blocks.begin, k),
-                              .w_block = arrays_.block_floats(layer),
-                              .dy = gradient_[layer % 2].data() + panel * hidden.panel + first * kBlock,
-                              .outputs = end - std::min(first, end),
-                              .inputs = std::min(kBlock, share.inputs.end - k),
-                              .relu = in_parts ? nullptr : input.rows + at,
-                              .dx = dx + at},
-                             lanes_of(rows_, panel));
+      kernels_.data_gradient(
+          {.w = arrays_.backward_weights() + arrays_.at(layer, share.blocks.begin, k) / arrays_.numbers(),
+           .w_block = arrays_.block_floats(layer) / arrays_.numbers(),
+           .dy = dy + (panel * panel_dy + outputs.begin * kBlock) / arrays_.numbers(),
+           .outputs = outputs.size(),
+           .inputs = std::min(kBlock, share.inputs.end - k),
+           .relu = in_parts ? nullptr : input.rows.data() + at,
+           .dx = dx + at},
+          lanes_of(rows_, panel));
     }
   }
-  if (!in_parts) transpose(below, layer - 1);
+  if (!in_parts) gradient_is_complete(below, layer - 1);
 }
 
 void Network::join_input_gradient(const LayerShare& below, std::size_t layer) {
-  const Input input = input_of(layer);
+  const Rows& input = inputs_[layer];
   const std::span parts = exchange_.input_gradient(layer).all();
   for (std::size_t panel = 0; panel < panels_; ++panel) {
     const std::size_t begin = panel * input.panel;
-    kernels_.join_masked(parts.data(), parts.size(), input.rows, begin,
-                         begin + arrays_.inputs(layer) * kBlock, gradient_[(layer - 1) % 2].data());
+    kernels_.join_masked(parts.data(), parts.size(), input.rows.data(), begin, begin + input.width * kBlock,
+                         gradients_[(layer - 1) % 2].rows.data());
   }
-  transpose(below, layer - 1);
+  gradient_is_complete(below, layer - 1);
 }
 
-void Network::transpose(const LayerShare& share, std::size_t layer) {
-  const Hidden& hidden = hidden_[layer];
+// Transposed for the gradient by the weights, and rounded for both products that it goes into.
+void Network::gradient_is_complete(const LayerShare& share, std::size_t layer) {
+  const Rows& gradient = gradients_[layer % 2];
+  const Rows& transposed = transposed_[layer];
+  const Range outputs = rows_of(share.blocks, transposed.width);
   for (std::size_t panel = 0; panel < panels_; ++panel) {
     for (std::size_t block = share.update_blocks.begin; block < share.update_blocks.end; ++block) {
-      const std::size_t at = panel * hidden.panel + block * kBlock * kBlock;
-      kernels_.transpose(gradient_[layer % 2].data() + at, hidden.transposed.data() + at);
+      const std::size_t at = panel * transposed.panel + block * kBlock * kBlock;
+      kernels_.transpose(gradient.rows.data() + at, transposed.rows.data() + at);
+      if (!is_bf16()) continue;
+      const std::size_t rows = std::min(kBlock, rows_ - panel * kBlock);
+      kernels_.to_bf16_pairs(transposed.rows.data() + at, rows, transposed.pairs.data() + at / 2);
     }
+    if (!is_bf16()) continue;
+    const std::size_t at = panel * transposed.panel + outputs.begin * kBlock;
+    kernels_.to_bf16_pairs(gradient.rows.data() + at, outputs.size(), gradient.pairs.data() + at / 2);
   }
 }
 
 void Network::weight_gradient(std::size_t layer, std::size_t block, Range weight_rows, bool add,
                               float* gradient) const {
-  const std::size_t inputs = std::min(weight_rows.end, arrays_.inputs(layer)) - weight_rows.begin;
-  const bool with_bias = weight_rows.end > arrays_.inputs(layer);
-  const Input input = input_of(layer);
-  const float* const x = input.rows + weight_rows.begin * kBlock;
+  const Rows& input = inputs_[layer];
+  const std::size_t inputs = std::min(weight_rows.end, input.width) - weight_rows.begin;
+  const bool with_bias = weight_rows.end > input.width;
+  const std::size_t first = weight_rows.begin * kBlock;
   if (layer < last_layer()) {
-    const Hidden& hidden = hidden_[layer];
-    WeightGradientBlock part = {.x = x,
-                                .x_panel = input.panel,
-                                .dy = hidden.transposed.data() + block * kBlock * kBlock,
-                                .dy_panel = hidden.panel,
-                                .rows = rows_,
-                                .inputs = inputs,
-                                .add = add,
-                                .dw = gradient};
-    kernels_.weight_gradient(part);
-    part.dw += inputs * kBlock;
-    if (with_bias) kernels_.bias_gradient(part);
+    const Rows& transposed = transposed_[layer];
+    const std::size_t block_at = block * kBlock * kBlock;
+    kernels_.weight_gradient({.x = as_they_are(input) + first / arrays_.numbers(),
+                              .x_panel = input.panel / arrays_.numbers(),
+                              .dy = in_pairs(transposed) + block_at / arrays_.numbers(),
+                              .dy_panel = transposed.panel / arrays_.numbers(),
+                              .rows = rows_,
+                              .inputs = inputs,
+                              .add = add,
+                              .dw = gradient});
+    if (!with_bias) return;
+    kernels_.bias_gradient({.x = nullptr,
+                            .x_panel = 0,
+                            .dy = transposed.rows.data() + block_at,
+                            .dy_panel = transposed.panel,
+                            .rows = rows_,
+                            .inputs = 0,
+                            .add = add,
+                            .dw = gradient + inputs * kBlock});
     return;
   }
   for (std::size_t panel = 0; panel < panels_; ++panel) {
-    kernels_.logits_weight_gradient(x + panel * input.panel, inputs, logit_gradients_.data() + panel * kBlock,
-                                    lanes_of(rows_, panel), add || panel > 0, gradient);
+    kernels_.logits_weight_gradient(input.rows.data() + first + panel * input.panel, inputs,
+                                    logit_gradients_.data() + panel * kBlock, lanes_of(rows_, panel),
+                                    add || panel > 0, gradient);
   }
   if (!with_bias) return;
   float sum = add ? gradient[inputs] : 0.0F;
@@ -196,19 +232,19 @@ void Network::weight_gradient(std::size_t layer, std::size_t block, Range weight
 // Each gradient by a weight is a sum over the rows of products x·dy, where the bias has 1 for x.
 double Network::largest_gradient(const LayerShare& share, std::size_t layer) const {
   constexpr auto kInfinity = std::numeric_limits<float>::infinity();
-  const Input input = input_of(layer);
-  const std::size_t inputs = std::min(share.update_rows.end, arrays_.inputs(layer)) - share.update_rows.begin;
+  const Rows& input = inputs_[layer];
+  const std::size_t inputs = std::min(share.update_rows.end, input.width) - share.update_rows.begin;
   std::uint32_t x = std::bit_cast<std::uint32_t>(1.0F);
   std::uint32_t dy = 0;
   for (std::size_t panel = 0; panel < panels_; ++panel) {
     const std::size_t rows = std::min(kBlock, rows_ - panel * kBlock);
-    const float* const first = input.rows + panel * input.panel + share.update_rows.begin * kBlock;
+    const float* const first = input.rows.data() + panel * input.panel + share.update_rows.begin * kBlock;
     x = std::max(x, kernels_.largest_magnitude(first, inputs * kBlock));
     if (layer == last_layer()) {
       dy = std::max(dy, kernels_.largest_magnitude(logit_gradients_.data() + panel * kBlock, rows));
       continue;
     }
-    const float* transposed = hidden_[layer].transposed.data() + panel * hidden_[layer].panel;
+    const float* transposed = transposed_[layer].rows.data() + panel * transposed_[layer].panel;
     for (std::size_t block = share.update_blocks.begin; block < share.update_blocks.end; ++block) {
       dy = std::max(dy, kernels_.largest_magnitude(transposed + block * kBlock * kBlock, rows * kBlock));
     }

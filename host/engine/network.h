@@ -20,12 +20,18 @@ namespace millrace {
 
 class Network {
  public:
-  // For batches of up to `capacity` rows. Arrays and exchange must outlive it.
-  Network(const ParameterArrays& arrays, const Exchange& exchange, std::size_t thread, std::size_t capacity);
+  // For batches of up to `capacity` rows. The kernels are those for bfloat16 where the arrays keep their
+  // weights rounded. All must outlive it.
+  Network(const VectorKernels& kernels, const ParameterArrays& arrays, const Exchange& exchange,
+          std::size_t thread, std::size_t capacity);
 
   // The next batch: so many rows, which go to `input`, panel by panel: [features][32 rows], zero behind them.
   void begin(std::size_t rows);
-  [[nodiscard]] float* input(std::size_t panel) const { return input_.data() + panel * input_panel_; }
+  [[nodiscard]] float* input(std::size_t panel) const {
+    return inputs_[0].rows.data() + panel * inputs_[0].panel;
+  }
+  // When they are there.
+  void input_is_complete() { round_input(0, {0, inputs_[0].width}); }
 
   // In the order of the layers; after a layer split by rows, join_outputs in the next stage.
   void forward(const LayerShare& share, std::size_t layer);
@@ -51,31 +57,36 @@ class Network {
   [[nodiscard]] double largest_gradient(const LayerShare& share, std::size_t layer) const;
 
  private:
-  // What goes into a layer, and how far it is there from one panel to the next.
-  struct Input {
-    const float* rows;
-    std::size_t panel;
-  };
-  [[nodiscard]] Input input_of(std::size_t layer) const;
-  [[nodiscard]] std::size_t last_layer() const { return hidden_.size(); }
-  void logits_forward(const LayerShare& share);
-  void transpose(const LayerShare& share, std::size_t layer);
-
-  struct Hidden {
+  // A matrix of [panels][width][32], as it is and as products multiply it: the same, or in bfloat16, at half
+  // the distance from the beginning.
+  struct Rows {
     std::size_t width;
-    std::size_t panel;       // floats from one panel to the next
-    FloatBuffer activation;  // [panels][width][32 rows]
-    FloatBuffer transposed;  // [panels][blocks][32 rows][32]: the loss's gradient by it
+    std::size_t panel;    // floats from one panel to the next
+    FloatBuffer rows;     // [panels][width][32]
+    FloatBuffer pairs;    // [panels][width / 2][32]; empty without bf16
+    FloatBuffer rounded;  // [panels][width][16]; likewise
   };
+  [[nodiscard]] Rows make_rows(std::size_t width, std::size_t capacity, std::size_t stagger) const;
+  [[nodiscard]] const float* in_pairs(const Rows& rows) const {
+    return (is_bf16() ? rows.pairs : rows.rows).data();
+  }
+  [[nodiscard]] const float* as_they_are(const Rows& rows) const {
+    return (is_bf16() ? rows.rounded : rows.rows).data();
+  }
+  [[nodiscard]] bool is_bf16() const { return arrays_.numbers() == 2; }
+  [[nodiscard]] std::size_t last_layer() const { return arrays_.hidden_layers(); }
+  void logits_forward(const LayerShare& share);
+  void round_input(std::size_t layer, Range features);
+  void gradient_is_complete(const LayerShare& share, std::size_t layer);
 
   const ParameterArrays& arrays_;
   const Exchange& exchange_;
-  const VectorKernels& kernels_ = vector_kernels();
+  const VectorKernels& kernels_;
   const std::size_t thread_;
-  std::size_t input_panel_;
-  FloatBuffer input_;  // [panels][features][32 rows]
-  std::vector<Hidden> hidden_;
-  FloatBuffer gradient_[2];      // by the activation of an even or odd hidden layer, as it is
+  std::vector<Rows> inputs_;  // by layer: what goes into it
+  std::vector<Rows>
+      transposed_;  // by hidden layer: the loss's gradient by its output, [panels][blocks][32 rows][32]
+  std::vector<Rows> gradients_;  // the same as it is, of an even or odd hidden layer
   FloatBuffer logits_;           // [panels][32]
   FloatBuffer logit_gradients_;  // [panels][32]
 

@@ -1,5 +1,6 @@
 #include "engine/parameter_arrays.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace millrace {
@@ -19,12 +20,23 @@ std::vector<std::size_t> place_layers(const NetworkShape& shape) {
 
 }  // namespace
 
-ParameterArrays::ParameterArrays(const NetworkShape& shape)
+ParameterArrays::ParameterArrays(const NetworkShape& shape, const VectorKernels* bf16)
     : shape_(shape),
       begins_(place_layers(shape)),
       parameters_(begins_.back()),
       first_moment_(begins_.back(), 17),
-      second_moment_(begins_.back(), 34) {}
+      second_moment_(begins_.back(), 34),
+      bf16_(bf16),
+      pairs_(bf16 != nullptr ? begins_.back() / 2 : 0, 7),
+      rounded_(bf16 != nullptr ? begins_.back() / 2 : 0, 24) {}
+
+void ParameterArrays::round(std::size_t layer, std::size_t block, Range weight_rows) {
+  const std::size_t end = std::min(weight_rows.end, inputs(layer));
+  if (bf16_ == nullptr || layer == hidden_layers() || weight_rows.begin >= end) return;
+  const std::size_t first = at(layer, block, weight_rows.begin);
+  bf16_->to_bf16_pairs(parameters_.data() + first, end - weight_rows.begin, pairs_.data() + first / 2);
+  bf16_->to_bf16(parameters_.data() + first, end - weight_rows.begin, rounded_.data() + first / 2);
+}
 
 template <class Each>
 void ParameterArrays::for_all(const Each& each) const {
@@ -46,6 +58,11 @@ void ParameterArrays::load(const ModelState& state) {
   load_array(state.parameters, parameters_);
   load_array(state.first_moment, first_moment_);
   load_array(state.second_moment, second_moment_);
+  for (std::size_t layer = 0; layer < hidden_layers(); ++layer) {
+    for (std::size_t block = 0; block < blocks_of(outputs(layer)); ++block) {
+      round(layer, block, {0, inputs(layer)});
+    }
+  }
 }
 
 void ParameterArrays::save(ModelState& state) const {

@@ -12,13 +12,15 @@
 
 #include "engine/blocked.h"
 #include "engine/float_buffer.h"
+#include "engine/partition.h"
 #include "engine/vector_kernels.h"
 
 namespace millrace {
 
 class ParameterArrays {
  public:
-  explicit ParameterArrays(const NetworkShape& shape);
+  // With `bf16` the weights of the hidden layers are kept rounded besides, for products.
+  ParameterArrays(const NetworkShape& shape, const VectorKernels* bf16);
 
   [[nodiscard]] const NetworkShape& shape() const { return shape_; }
   [[nodiscard]] std::size_t hidden_layers() const { return shape_.layers() - 1; }
@@ -39,6 +41,14 @@ class ParameterArrays {
     return {parameters_.data() + at, first_moment_.data() + at, second_moment_.data() + at, gradient};
   }
 
+  // What products multiply: the weights themselves, or rounded. A row's place in them is at() / numbers().
+  [[nodiscard]] const float* forward_weights() const { return bf16_ ? pairs_.data() : parameters_.data(); }
+  [[nodiscard]] const float* backward_weights() const { return bf16_ ? rounded_.data() : parameters_.data(); }
+  [[nodiscard]] std::size_t numbers() const { return bf16_ ? 2 : 1; }
+  // Rounds some rows of a block of weights anew; without bf16 there is nothing to do. They begin at an even
+  // one, and the bias, which is not rounded, may be among them.
+  void round(std::size_t layer, std::size_t block, Range weight_rows);
+
   // Between these arrays and a state's (row-major, NetworkShape::offset).
   void load(const ModelState& state);
   void save(ModelState& state) const;
@@ -53,6 +63,9 @@ class ParameterArrays {
   FloatBuffer parameters_;
   FloatBuffer first_moment_;
   FloatBuffer second_moment_;
+  const VectorKernels* bf16_;  // null: float32
+  FloatBuffer pairs_;          // [inputs / 2][32 outputs] in each block: pairs of rows
+  FloatBuffer rounded_;        // [inputs][32 outputs] in each block, 16 floats a row
 };
 
 }  // namespace millrace

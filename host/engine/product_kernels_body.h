@@ -15,6 +15,11 @@ constexpr int kLanes = 4;
 constexpr int kTileRows = 6;
 #endif
 constexpr std::size_t kRow = kBlock;  // from one row of a block to the next
+#ifdef MILLRACE_BF16
+constexpr std::size_t kNumbers = 2;  // in 32 bits of what products multiply
+#else
+constexpr std::size_t kNumbers = 1;
+#endif
 
 typedef float Vector __attribute__((vector_size(kLanes * 4)));
 typedef float UnalignedVector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
@@ -22,6 +27,18 @@ typedef float UnalignedVector __attribute__((vector_size(kLanes * 4), aligned(4)
 inline Vector load(const float* from) { return *reinterpret_cast<const UnalignedVector*>(from); }
 inline void store(float* to, Vector value) { *reinterpret_cast<UnalignedVector*>(to) = value; }
 inline Vector spread(float value) { return value - Vector{}; }
+inline std::size_t in_steps(std::size_t numbers) { return (numbers + kNumbers - 1) / kNumbers; }
+
+#ifdef MILLRACE_BF16
+// Pairs of bfloat16 in every lane: sums + left[0]·right[0] + left[1]·right[1].
+inline Vector spread_bits(const float* from) { return (Vector)_mm512_set1_ps(*from); }
+inline Vector plus_product(Vector sums, Vector left, Vector right) {
+  return (Vector)_mm512_dpbf16_ps((__m512)sums, (__m512bh)left, (__m512bh)right);
+}
+#else
+inline Vector spread_bits(const float* from) { return spread(*from); }
+inline Vector plus_product(Vector sums, Vector left, Vector right) { return sums + left * right; }
+#endif
 
 // Keeps a NaN, which compares as neither.
 inline Vector relu_of(Vector value) { return value < Vector{} ? Vector{} : value; }
@@ -37,7 +54,7 @@ using Tile = Vector[kRows][kVectors];
 template <Walk kWalk, int kRows, int kVectors>
 [[gnu::always_inline]] inline void multiply_add(Tile<kRows, kVectors>& sums, const float* a, const float* b,
                                                 std::size_t steps) {
-  constexpr std::size_t kNextRow = kWalk == Walk::across ? 1 : kRow;
+  constexpr std::size_t kNextRow = kWalk == Walk::across ? 1 : kRow / kNumbers;
   constexpr std::size_t kNextStep = kWalk == Walk::across ? kRow : 1;
   for (std::size_t t = 0; t < steps; ++t, a += kNextStep, b += kRow) {
     Vector right[kVectors];
@@ -45,9 +62,9 @@ template <Walk kWalk, int kRows, int kVectors>
     for (int v = 0; v < kVectors; ++v) right[v] = load(b + v * kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const Vector left = spread(a[static_cast<std::size_t>(i) * kNextRow]);
+      const Vector left = spread_bits(a + static_cast<std::size_t>(i) * kNextRow);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sums[i][v] += left * right[v];
+      for (int v = 0; v < kVectors; ++v) sums[i][v] = plus_product(sums[i][v], left, right[v]);
     }
   }
 }
@@ -81,7 +98,7 @@ void dense_lanes(const DenseBlock& block, std::size_t lane) {
             sums[i][v] = d.bias != nullptr ? spread(d.bias[o + static_cast<std::size_t>(i)]) : Vector{};
           }
         }
-        multiply_add<Walk::across, kRows, kVectors>(sums, d.w + o, d.x + lane, d.inputs);
+        multiply_add<Walk::across, kRows, kVectors>(sums, d.w + o, d.x + lane, in_steps(d.inputs));
         float* y = d.y + o * kRow + lane;
 #pragma GCC unroll 16
         for (int i = 0; i < kRows; ++i) {
@@ -99,13 +116,13 @@ void data_gradient_lanes(const DataGradientBlock& block, std::size_t lane) {
   in_tiles(
       d.inputs, [&]<int kRows>(std::size_t k) __attribute__((always_inline)) {
         Tile<kRows, kVectors> sums = {};
-        const float* w = d.w + k * kRow;
+        const float* w = d.w + k * kRow / kNumbers;
         const float* dy = d.dy + lane;
         std::size_t rest = d.outputs;
-        for (; rest >= kBlock; rest -= kBlock, w += d.w_block, dy += kBlock * kRow) {
-          multiply_add<Walk::down, kRows, kVectors>(sums, w, dy, kBlock);
+        for (; rest >= kBlock; rest -= kBlock, w += d.w_block, dy += kBlock * kRow / kNumbers) {
+          multiply_add<Walk::down, kRows, kVectors>(sums, w, dy, kBlock / kNumbers);
         }
-        multiply_add<Walk::down, kRows, kVectors>(sums, w, dy, rest);
+        multiply_add<Walk::down, kRows, kVectors>(sums, w, dy, in_steps(rest));
 #pragma GCC unroll 16
         for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
@@ -124,13 +141,13 @@ void weight_gradient_lanes(const WeightGradientBlock& block, std::size_t lane) {
   in_tiles(
       d.inputs, [&]<int kRows>(std::size_t k) __attribute__((always_inline)) {
         Tile<kRows, kVectors> sums = {};
-        const float* x = d.x + k * kRow;
+        const float* x = d.x + k * kRow / kNumbers;
         const float* dy = d.dy + lane;
         std::size_t rest = d.rows;
         for (; rest > kBlock; rest -= kBlock, x += d.x_panel, dy += d.dy_panel) {
-          multiply_add<Walk::down, kRows, kVectors>(sums, x, dy, kBlock);
+          multiply_add<Walk::down, kRows, kVectors>(sums, x, dy, kBlock / kNumbers);
         }
-        multiply_add<Walk::down, kRows, kVectors>(sums, x, dy, rest);
+        multiply_add<Walk::down, kRows, kVectors>(sums, x, dy, in_steps(rest));
 #pragma GCC unroll 16
         for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
@@ -275,3 +292,29 @@ void logits_weight_gradient(const float* x, std::size_t inputs, const float* dz,
     for (std::size_t i = 0; i < rest; ++i) dw[k + i] = add ? dw[k + i] + sums[i] : sums[i];
   }
 }
+
+#ifdef MILLRACE_BF16
+typedef short Halves __attribute__((vector_size(kLanes * 4)));
+
+template <std::size_t... kAt>
+[[gnu::always_inline]] inline Halves halves_in_turns(Halves halves, std::index_sequence<kAt...>) {
+  return __builtin_shufflevector(halves, halves, (kAt / 2 + (kAt % 2 ? kLanes : 0))...);
+}
+
+void to_bf16(const float* from, std::size_t rows, float* to) {
+  for (std::size_t r = 0; r < rows; ++r, from += kRow, to += kRow / 2) {
+    _mm512_storeu_ps(to, (__m512)_mm512_cvtne2ps_pbh((__m512)load(from + kLanes), (__m512)load(from)));
+  }
+}
+
+void to_bf16_pairs(const float* from, std::size_t rows, float* to) {
+  using Lanes16 = std::make_index_sequence<2 * kLanes>;
+  for (std::size_t r = 0; r < rows; r += 2, from += 2 * kRow, to += kRow) {
+    for (std::size_t lane = 0; lane < kBlock; lane += kLanes) {
+      const Vector second = r + 1 < rows ? load(from + kRow + lane) : Vector{};
+      const auto halves = (Halves)_mm512_cvtne2ps_pbh((__m512)second, (__m512)load(from + lane));
+      store(to + lane, (Vector)halves_in_turns(halves, Lanes16{}));
+    }
+  }
+}
+#endif

@@ -78,6 +78,9 @@ TrainingLoop::Verdict TrainingLoop::train_apart(const Batch& batch) {
   if (!std::isfinite(loss) || !all_gradients_within_bounds()) return {false, loss};
   const AdamConstants constants = adam_constants(settings_, ++progress_.step);
   team_.run([&](std::size_t share) { workers_[share].update_part(constants); });
+  if (settings_.math == MathMode::bf16) {
+    team_.run([&](std::size_t share) { workers_[share].round_own_weights(); });
+  }
   return {true, loss};
 }
 

@@ -36,6 +36,7 @@ class TrainingLoop {
   // All epochs; what became of them is added to the outcome.
   void train(const WindowView& window, const FeatureScaling& scaling, WindowOutcome& outcome);
 
+  [[nodiscard]] const VectorKernels& kernels() const { return place_.kernels; }
   [[nodiscard]] const ParameterArrays& arrays() const { return place_.arrays; }
   [[nodiscard]] ParameterArrays& arrays() { return place_.arrays; }
   [[nodiscard]] const TrainingProgress& progress() const { return progress_; }

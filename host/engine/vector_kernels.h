@@ -3,7 +3,8 @@
 // Pure functions over plain arrays; any thread may call them. None reads or writes beyond the counts it is
 // given, and each works in a fixed order: the same arguments on the same kind of machine give the same bits.
 // Matrices are blocked (blocked.h): [n][32] is n rows of 32 floats. `lanes` says how many columns of a panel
-// are computed: 16 or 32.
+// are computed: 16 or 32. In the set for bfloat16, what dense, data_gradient and weight_gradient multiply is
+// half as large: the matrix that they go down row by row is of pairs of rows, the other one as it is.
 #pragma once
 
 #include <cstddef>
@@ -120,12 +121,21 @@ struct VectorKernels {
   // within a few units in the last place. Of a z that is not finite the loss is not either.
   void (*logistic_loss)(const float* logits, const float* labels, std::size_t count, float* losses,
                         float* slopes);
+
+  // Only in the set for bfloat16, null in others. Both take [rows][32].
+  // As they are: 32 bfloat16 a row, in the place of 16 floats.
+  void (*to_bf16)(const float* from, std::size_t rows, float* to);
+  // Two rows beside each other, of which the second is zero behind the last: 32 pairs in the place of floats.
+  void (*to_bf16_pairs)(const float* from, std::size_t rows, float* to);
 };
 
 // The best set for this processor.
 [[nodiscard]] const VectorKernels& vector_kernels();
 
-// Every set that this processor can run, the best one first.
+// The set whose products are of bfloat16; null where the processor has no instructions for it.
+[[nodiscard]] const VectorKernels* bf16_kernels();
+
+// Every set for float32 that this processor can run, the best one first.
 [[nodiscard]] std::span<const VectorKernels* const> runnable_vector_kernels();
 
 }  // namespace millrace

@@ -198,7 +198,15 @@ constinit const VectorKernels kKernels = {MILLRACE_KERNELS_NAME,
                                           largest_magnitude,
                                           add,
                                           gather_rows,
-                                          logistic_loss};
+                                          logistic_loss,
+#ifdef MILLRACE_BF16
+                                          to_bf16,
+                                          to_bf16_pairs
+#else
+                                          nullptr,
+                                          nullptr
+#endif
+};
 
 }  // namespace MILLRACE_KERNELS
 }  // namespace millrace

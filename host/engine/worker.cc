@@ -36,8 +36,9 @@ std::vector<Stage> stages_of(const std::vector<Split>& splits) {
 
 Workplace::Workplace(const NetworkShape& shape, const TrainingSettings& settings, std::size_t thread_count)
     : threads(thread_count),
+      kernels(settings.math == MathMode::bf16 ? *bf16_kernels() : vector_kernels()),
       splits(best_splits(shape, threads)),
-      arrays(shape),
+      arrays(shape, settings.math == MathMode::bf16 ? &kernels : nullptr),
       exchange(shape, splits, threads, std::min<std::size_t>(settings.batch, kRowsAtATime)) {
   if (settings.batch <= kRowsAtATime) return;
   for (std::size_t thread = 0; thread < threads; ++thread)
@@ -46,11 +47,12 @@ Workplace::Workplace(const NetworkShape& shape, const TrainingSettings& settings
 
 Worker::Worker(Workplace& place, std::size_t thread)
     : place_(place),
+      kernels_(place.kernels),
       thread_(thread),
       whole_(shares_of(place.arrays.shape(), std::vector(place.splits.size(), Split::whole), 0, 1)),
       share_(shares_of(place.arrays.shape(), place.splits, thread, place.threads)),
       part_(part_of_arrays(place.arrays.size(), thread, place.threads)),
-      network_(place.arrays, place.exchange, thread, kRowsAtATime),
+      network_(place.kernels, place.arrays, place.exchange, thread, kRowsAtATime),
       labels_(kRowsAtATime),
       chunk_(kChunkRows * kBlock) {}
 
@@ -64,6 +66,7 @@ void Worker::gather(const Batch& batch) {
     kernels_.gather_rows(row_scaling, batch.window.values, batch.rows.data() + begin, count,
                          network_.input(begin / kBlock));
   }
+  network_.input_is_complete();
 }
 
 void Worker::score(const Batch& batch, std::span<float> logits) {
@@ -114,17 +117,14 @@ void Worker::make(const Stage& stage, const Batch& batch) {
   }
 }
 
-// Calls each(place in the arrays, gradient, count) for what this worker updates, a chunk at a time.
+// Calls each(layer, block, rows) for the weights that this worker updates, a chunk at a time.
 template <class Each>
-void Worker::for_own_gradients(const Each& each) {
+void Worker::for_own_chunks(const Each& each) {
   for (std::size_t layer = 0; layer < share_.size(); ++layer) {
     const LayerShare& share = share_[layer];
     for (std::size_t block = share.update_blocks.begin; block < share.update_blocks.end; ++block) {
       for (std::size_t row = share.update_rows.begin; row < share.update_rows.end; row += kChunkRows) {
-        const Range rows = {row, std::min(row + kChunkRows, share.update_rows.end)};
-        network_.weight_gradient(layer, block, rows, false, chunk_.data());
-        const std::size_t begin = place_.arrays.at(layer, block, rows.begin);
-        each(begin, chunk_.data(), place_.arrays.at(layer, block, rows.end) - begin);
+        each(layer, block, Range{row, std::min(row + kChunkRows, share.update_rows.end)});
       }
     }
   }
@@ -132,16 +132,28 @@ void Worker::for_own_gradients(const Each& each) {
 
 void Worker::look_at_gradients() {
   std::uint32_t bits = 0;
-  for_own_gradients([&](std::size_t, const float* gradient, std::size_t count) {
-    bits = std::max(bits, kernels_.largest_magnitude(gradient, count));
+  for_own_chunks([&](std::size_t layer, std::size_t block, Range rows) {
+    network_.weight_gradient(layer, block, rows, false, chunk_.data());
+    const std::size_t count =
+        place_.arrays.at(layer, block, rows.end) - place_.arrays.at(layer, block, rows.begin);
+    bits = std::max(bits, kernels_.largest_magnitude(chunk_.data(), count));
   });
   largest_ = static_cast<double>(std::bit_cast<float>(bits));
 }
 
 void Worker::update(const AdamConstants& constants) {
-  for_own_gradients([&](std::size_t at, const float* gradient, std::size_t count) {
-    kernels_.adam(constants, place_.arrays.for_adam(at, gradient), count);
+  for_own_chunks([&](std::size_t layer, std::size_t block, Range rows) {
+    network_.weight_gradient(layer, block, rows, false, chunk_.data());
+    const std::size_t begin = place_.arrays.at(layer, block, rows.begin);
+    const std::size_t end = place_.arrays.at(layer, block, rows.end);
+    kernels_.adam(constants, place_.arrays.for_adam(begin, chunk_.data()), end - begin);
+    place_.arrays.round(layer, block, rows);
   });
+}
+
+void Worker::round_own_weights() {
+  for_own_chunks(
+      [&](std::size_t layer, std::size_t block, Range rows) { place_.arrays.round(layer, block, rows); });
 }
 
 // Whole panels.

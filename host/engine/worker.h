@@ -56,6 +56,7 @@ struct Workplace {
   Workplace(const NetworkShape& shape, const TrainingSettings& settings, std::size_t threads);
 
   const std::size_t threads;
+  const VectorKernels& kernels;
   const std::vector<Split> splits;
   ParameterArrays arrays;
   const Exchange exchange;
@@ -78,6 +79,8 @@ class Worker {
   void add_up_own_rows(const Batch& batch);
   void add_up_workers(std::size_t rows);
   void update_part(const AdamConstants& constants);
+  // In the stage after that, where products multiply rounded weights.
+  void round_own_weights();
 
   // Of the batch: the sum of the losses (of this worker's rows, of a large batch), and a number that no
   // |gradient| of what this worker updates exceeds. After look_at_gradients, the largest itself.
@@ -90,10 +93,10 @@ class Worker {
   void compute_loss(const Batch& batch, std::size_t batch_rows);
   [[nodiscard]] Range own_rows(std::size_t rows, std::size_t worker) const;
   template <class Each>
-  void for_own_gradients(const Each& each);
+  void for_own_chunks(const Each& each);
 
   Workplace& place_;
-  const VectorKernels& kernels_ = vector_kernels();
+  const VectorKernels& kernels_;
   const std::size_t thread_;
   const std::vector<LayerShare> whole_;  // by layer: the network as one thread computes it
   const std::vector<LayerShare> share_;  // by layer: this worker's part

@@ -101,7 +101,7 @@ class Engine {
   // What the engine chose among equals (algorithms of matrix products) and needs again for the same bits, as
   // text without line breaks. Empty: nothing was chosen.
   [[nodiscard]] virtual std::string choices() const { return {}; }
-  // One line for people: "cpu, oneDNN 2.6.3, avx512_core, 1 thread".
+  // One line for people: "cpu, avx512, 1 thread".
   [[nodiscard]] virtual std::string description() const = 0;
 };
 

@@ -6,6 +6,8 @@
 
 #include "millrace/errors.h"
 
+#include "engine/cpu_engine.h"
+
 namespace millrace {
 namespace {
 
@@ -56,12 +58,21 @@ TEST(EngineChoice, AutoDoesNotPassOverAGpuThatWasAskedForByNumber) {
 
 TEST(EngineChoice, RefusesOtherMathematicsOnTheCpu) {
   try {
-    static_cast<void>(make_engine(request_for("cpu", MathMode::bf16)));
+    static_cast<void>(make_engine(request_for("cpu", MathMode::tf32)));
     FAIL() << "an engine was made";
   } catch (const OptionError& error) {
     EXPECT_EQ(error.option, "--math");
-    EXPECT_EQ(error.value, "bf16");
+    EXPECT_EQ(error.value, "tf32");
     EXPECT_EQ(error.exit_code(), ExitCode::usage);
+  }
+}
+
+TEST(EngineChoice, TakesBf16OnTheCpuWhereTheProcessorHasItAndSaysSoWhereNot) {
+  if (cpu_engine_computes(MathMode::bf16)) {
+    EXPECT_THAT(make_engine(request_for("cpu", MathMode::bf16))->description(),
+                StartsWith("cpu, avx512_bf16"));
+  } else {
+    EXPECT_THROW(static_cast<void>(make_engine(request_for("cpu", MathMode::bf16))), OptionError);
   }
 }
 

@@ -25,7 +25,7 @@ TEST(Partition, ALargeLayerBeforeTheLastIsDividedToo) {
 TEST(Partition, EveryParameterIsUpdatedByOneThread) {
   for (const std::vector<std::uint32_t>& widths :
        {std::vector<std::uint32_t>{9, 128, 256, 128, 1}, {5, 1}, {9, 2048, 1}, {300, 33, 700, 65, 512, 1}}) {
-    const ParameterArrays arrays({widths});
+    const ParameterArrays arrays({widths}, nullptr);
     for (const std::size_t threads : {1U, 2U, 3U, 7U}) {
       const std::vector<Split> splits = best_splits({widths}, threads);
       std::vector<int> updates(arrays.size());
