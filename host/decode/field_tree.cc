@@ -140,7 +140,8 @@ std::uint32_t FieldTree::member_of(std::uint32_t node, const std::string& name) 
     if (member.name == name) return member.node;
   }
   const std::uint32_t made = new_node(nodes_[node].members.size());
-  nodes_[node].members.push_back({name, made, is_verbatim_in_json(name)});
+  nodes_[node].members.push_back(
+      {name, made, is_verbatim_in_json(name) ? fmt::format("{}\":", name) : std::string()});
   return made;
 }
 

@@ -22,7 +22,7 @@ class FieldTree {
   struct Member {
     std::string name;
     std::uint32_t node = 0;
-    bool is_verbatim = false;  // JSON writes the name as it is
+    std::string json_key = {};  // `NAME":`, as JSON mostly writes it; empty where JSON escapes the name
   };
   // A value that leads to something: an object with members, an array with elements, or a field itself.
   struct Node {

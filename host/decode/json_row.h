@@ -56,6 +56,14 @@ class JsonRow {
     return is_label ? check_label(number, field) : check_feature(number, field);
   }
 
+  // Likewise, of a finite number: most features are. False: not a good label.
+  [[nodiscard]] bool take_finite(float number, std::int32_t field) {
+    if (field == rules_.label_field) return take({NumberKind::number, number}, field).good;
+    ++taken_;
+    values_[field] = number;
+    return true;
+  }
+
   // All fields at and beneath a node are missing.
   [[nodiscard]] DecodeOutcome miss(std::uint32_t node);
   // What is left when all of the value was read.

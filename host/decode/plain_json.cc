@@ -78,7 +78,7 @@ class PlainReading {
   bool pass_text();
   std::string_view cut_scalar();
   bool cut_plain_text(std::string_view& text);
-  bool take_name(std::uint32_t node, std::size_t& likely, std::uint32_t& member);
+  bool take_key(std::uint32_t node, std::size_t& likely, std::uint32_t& member);
 
   JsonRow& row_;
   const FieldTree& fields_;
@@ -93,9 +93,7 @@ bool PlainReading::read_object(std::uint32_t node) {
   for (;;) {
     std::uint32_t member = FieldTree::kNone;
     pass_blanks();
-    if (!take_char('"') || !take_name(node, likely, member)) return false;
-    pass_blanks();
-    if (!take_char(':')) return false;
+    if (!take_char('"') || !take_key(node, likely, member)) return false;
     pass_blanks();
     if (!(member == FieldTree::kNone ? pass_value(0) : read_value(member))) return false;
     const Next after = next('}');
@@ -103,15 +101,15 @@ bool PlainReading::read_object(std::uint32_t node) {
   }
 }
 
-// Behind the opening quote; takes the closing one.
-bool PlainReading::take_name(std::uint32_t node, std::size_t& likely, std::uint32_t& member) {
+// Behind the opening quote; takes the colon.
+bool PlainReading::take_key(std::uint32_t node, std::size_t& likely, std::uint32_t& member) {
   const std::vector<FieldTree::Member>& members = fields_[node].members;
   if (likely < members.size()) {
     const FieldTree::Member& expected = members[likely];
-    const std::size_t size = expected.name.size();
-    if (expected.is_verbatim && size < static_cast<std::size_t>(end_ - at_) && at_[size] == '"' &&
-        are_equal(at_, expected.name.data(), size)) {
-      at_ += size + 1;
+    const std::size_t size = expected.json_key.size();
+    if (size > 0 && size <= static_cast<std::size_t>(end_ - at_) &&
+        are_equal(at_, expected.json_key.data(), size)) {
+      at_ += size;
       member = expected.node;
       ++likely;
       return true;
@@ -121,7 +119,8 @@ bool PlainReading::take_name(std::uint32_t node, std::size_t& likely, std::uint3
   if (!cut_plain_text(name)) return false;
   member = fields_.find(node, name);
   if (member != FieldTree::kNone) likely = fields_[member].place + 1;
-  return true;
+  pass_blanks();
+  return take_char(':');
 }
 
 bool PlainReading::read_array(std::uint32_t node) {
@@ -152,9 +151,10 @@ bool PlainReading::read_field(std::int32_t field) {
   ParsedNumber number;
   const char* const end = parse_plain_number(at_, end_, number.value);
   if (end != nullptr && is_plain_json_number(at_, end) && (end == end_ || (*end != 'e' && *end != 'E'))) {
-    number.kind = NumberKind::number;
     at_ = end;
-  } else if (take_char('"')) {
+    return row_.take_finite(number.value, field);
+  }
+  if (take_char('"')) {
     std::string_view text;
     if (!cut_plain_text(text)) return false;
     number = parse_number(trimmed(text));
