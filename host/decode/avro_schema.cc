@@ -70,7 +70,7 @@ class SchemaReader {
     if (text.size() > kLargestText) refuse("it is larger than 4 MiB");
     const Json json = Json::parse(text, nullptr, false);
     // A name alone, without quotes, is a schema to some writers.
-    return type_of(json.is_discarded() ? Json(text) : json, "", 0);
+    return json.is_discarded() ? type_of(Json(text), "", 0) : type_of(json, "", 0);
   }
 
  private:
