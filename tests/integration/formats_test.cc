@@ -84,6 +84,22 @@ TEST_F(Formats, GiveTheSameWeightsForTheSameRows) {
   EXPECT_EQ(refused.err.find("wrong secret"), std::string::npos) << refused.err;
 }
 
+TEST_F(Formats, AStateGoesOnWhereTheFormatOfRecordsChanges) {
+  broker_.create_topic(topic_, 1);
+  support::RecordProducer producer(broker_.brokers());
+  producer.send(topic_, 0, {{"0", "1;2"}, {"1", "3;4"}});
+  const Words csv = {"--columns", "a,b", "--separator", ";"};
+  const Words names = {"--features", "b,a", "--layers", "4"};
+  const Words training = {"train",  "--brokers", broker_.brokers(), "--topic", topic_, "--state", state(),
+                          "--stop", "end",       "--json",          "--quiet"};
+  succeed(joined(joined(training, names), csv));
+  producer.send(topic_, 0, {{"0", R"({"a":1,"b":2})"}});
+  const ProcessResult gone_on = succeed(joined(joined(training, names), {"--format", "json"}));
+  EXPECT_EQ(json_count(gone_on.out, "/rows"), 1);
+  EXPECT_EQ(json_count(gone_on.out, "/lifetime/rows"), 3);
+  EXPECT_EQ(json_text(succeed({"inspect", state(), "--json"}).out, "/settings/format"), "json");
+}
+
 TEST_F(Formats, AStopEndsARunThatWaitsForTheRegistry) {
   broker_.create_topic(topic_, 1);
   support::RecordProducer(broker_.brokers()).send(topic_, 0, {{"1", std::string("\0\0\0\0\1\0\0\0\0", 9)}});
