@@ -15,6 +15,8 @@
 
 namespace millrace {
 
+struct AvroCursor;
+
 class AvroPlan {
  public:
   // Without names of features, these are the fields of the schema's record, all but the label, or the
@@ -47,7 +49,7 @@ class AvroPlan {
     int scale = -1;
   };
   using Program = std::vector<Step>;
-  struct Cursor;
+  static constexpr std::size_t kMostEntries = 1024;  // that are read of one map
 
   void compile(std::uint32_t type, std::uint32_t node, Program& program);
   void compile_field(std::uint32_t type, std::int32_t field, Program& program);
@@ -59,11 +61,11 @@ class AvroPlan {
   void without(std::uint32_t node, bool is_null, Program& program) const;  // what becomes of all beneath
   std::uint32_t reserve_programs(std::size_t count);
 
-  DecodeOutcome run(const Program& program, Cursor& cursor, float* row, float& label) const;
-  DecodeOutcome read_value(const Step& step, Cursor& cursor, float* row, float& label) const;
-  DecodeOutcome read_elements(const Step& step, Cursor& cursor, float* row, float& label) const;
-  DecodeOutcome read_entries(const Step& step, Cursor& cursor, float* row, float& label) const;
-  bool skip(std::uint32_t type, Cursor& cursor, unsigned depth) const;
+  DecodeOutcome run(const Program& program, AvroCursor& cursor, float* row, float& label) const;
+  DecodeOutcome read_value(const Step& step, AvroCursor& cursor, float* row, float& label) const;
+  DecodeOutcome read_elements(const Step& step, AvroCursor& cursor, float* row, float& label) const;
+  DecodeOutcome read_entries(const Step& step, AvroCursor& cursor, float* row, float& label) const;
+  bool skip(std::uint32_t type, AvroCursor& cursor, unsigned depth) const;
   DecodeOutcome take(const ParsedNumber& number, std::int32_t field, float* row, float& label) const;
 
   AvroSchema schema_;
