@@ -42,6 +42,7 @@ using Kind = OptionError::Kind;
 // Those of `train`.
 constexpr std::uint32_t kBatch = 32;
 constexpr std::uint32_t kWindowRows = 4096;
+constexpr int kEngineThreads = 2;
 constexpr std::chrono::milliseconds kStopDeadline{9'000};
 // Some tens of milliseconds a round.
 constexpr std::int64_t kRowsToDecode = 1'000'000;
@@ -130,7 +131,7 @@ TrainJob stage_job(const OptionValues& options, std::uint32_t window_rows) {
   job.label = "key";
   job.training = training_settings(options);
   job.engine = options.text("engine");
-  job.engine_threads = static_cast<int>(given_or(options, "engine-threads", 1));
+  job.engine_threads = static_cast<int>(given_or(options, "engine-threads", kEngineThreads));
   job.cuda = cuda_settings(options);
   job.decode_threads = decode_threads(options);
   job.window_rows = count_of(options, "window-rows", window_rows);

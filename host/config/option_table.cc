@@ -182,10 +182,10 @@ constexpr std::array kOptions = {
     Option{"tune", flag, "", training, only(train, bench), kNone, "", kAny,
            "Time the candidates for each matrix product before the first window of a new state, instead of "
            "taking the library's advice (CUDA)"},
-    Option{"engine-threads", integer, "N", training, kConsumers, kNone, "1", between(1, 1024),
+    Option{"engine-threads", integer, "N", training, kConsumers, kNone, "2", between(1, 1024),
            "Threads of the CPU engine; results are the same bits only for the same number"},
     Option{"engine-threads", integer, "N", training, only(bench), kNone, "", between(1, 1024),
-           "Threads of the CPU engine; without it 1, and in the stage step 1 and then all of the machine"},
+           "Threads of the CPU engine; without it 2, and in the stage step 1 and then all of the machine"},
     Option{"layers", list, "N,N,...", training, only(train, bench), kNone, "128,256,128", between(1, 65'536),
            "Widths of the hidden layers"},
     Option{"epochs", integer, "E", training, only(train, bench), kNone, "3", between(1, 1'000'000),
