@@ -48,13 +48,20 @@ std::string sentence(const OptionError& error) {
 std::string sentence(const KafkaError& error) {
   const std::string circumstances =
       fmt::format("while {} ({}: {})", error.operation, error.code, without_stop(error.detail));
+  if (error.code == "_FENCED" || error.code == "FENCED_INSTANCE_ID") {
+    return fmt::format(
+        "Another process took over, or this one was away for too long {}; nothing is lost or doubled: start "
+        "it again, "
+        "and give --instance NAME to one process alone.",
+        circumstances);
+  }
   switch (error.kind) {
     case KafkaError::Kind::unreachable:
       return fmt::format("No broker could be reached {}; check --brokers, and that a broker runs there.",
                          circumstances);
     case KafkaError::Kind::topic_missing:
       return fmt::format(
-          "The topic {} does not exist; check --topic, or create it, for example with `millrace produce "
+          "The topic {} does not exist; check its name, or create it, for example with `millrace produce "
           "--partitions N`.",
           error.topic);
     case KafkaError::Kind::dead_letter_topic_missing:

@@ -35,10 +35,6 @@ Features features_of(const OptionValues& options) {
   return features;
 }
 
-ErrorsTolerance errors_tolerance(const OptionValues& options) {
-  return options.text("errors-tolerance") == "all" ? ErrorsTolerance::all : ErrorsTolerance::none;
-}
-
 std::string dead_letter_topic(const OptionValues& options) {
   using Kind = OptionError::Kind;
   const std::string topic = options.text("dead-letter-topic");
@@ -79,6 +75,10 @@ SourceSettings source_settings(const OptionValues& options, const LabelRule& lab
 }
 
 }  // namespace
+
+ErrorsTolerance errors_tolerance(const OptionValues& options) {
+  return options.text("errors-tolerance") == "all" ? ErrorsTolerance::all : ErrorsTolerance::none;
+}
 
 unsigned decode_threads_of_this_machine() { return std::max(1U, std::thread::hardware_concurrency() / 2); }
 
@@ -170,20 +170,26 @@ ReplayJob replay_job(const OptionValues& options) {
   return job;
 }
 
-EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& state) {
-  const LabelRule label = parse_label_rule(options.given("label") ? options.text("label") : state.label);
-  EvaluateJob job;
-  job.source = source_settings(options, label);
-  job.decoder = {
-      .format = parse_record_format(options.given("format") ? options.text("format") : state.format),
+DecoderSettings decoder_of_state(const OptionValues& options, const StreamSettings& state) {
+  const std::string& format =
+      options.given("format") || state.format.empty() ? options.text("format") : state.format;
+  return {
+      .format = format.empty() ? RecordFormat::csv : parse_record_format(format),
       .features = state.features,
       .feature_names = state.feature_names,
       .columns = options.given("columns") ? options.list("columns") : state.columns,
-      .label = label,
+      .label = {LabelRule::From::none, {}},
       .max_record_bytes = static_cast<std::size_t>(options.integer("max-record-bytes")),
       .separator = options.given("separator") ? parse_separator(options.text("separator")) : state.separator,
       .absent_is_missing = options.given("absent-fields") ? options.text("absent-fields") == "missing"
                                                           : state.absent_is_missing};
+}
+
+EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& state) {
+  EvaluateJob job;
+  job.decoder = decoder_of_state(options, state);
+  job.decoder.label = parse_label_rule(options.given("label") ? options.text("label") : state.label);
+  job.source = source_settings(options, job.decoder.label);
   job.stop = parse_stop_rule(options.text("stop"));
   job.engine_threads = static_cast<int>(options.integer("engine-threads"));
   job.decode_threads = decode_threads(options);

@@ -29,6 +29,10 @@ namespace millrace {
 // Without `note`; `options` names the state as DIR.
 [[nodiscard]] ReplayJob replay_job(const OptionValues& options);
 
+// What evaluate and predict are told of records, by the options and else by the state; without the label.
+[[nodiscard]] DecoderSettings decoder_of_state(const OptionValues& options, const StreamSettings& state);
+[[nodiscard]] ErrorsTolerance errors_tolerance(const OptionValues& options);
+
 [[nodiscard]] unsigned decode_threads(const OptionValues& options);  // --threads
 // What `--threads 0` means: one decoder keeps up with about two engine threads.
 [[nodiscard]] unsigned decode_threads_of_this_machine();

@@ -21,6 +21,7 @@
 #include "app/import_command.h"
 #include "app/inspect_command.h"
 #include "app/log_output.h"
+#include "app/predict_command.h"
 #include "app/produce_command.h"
 #include "app/replay_command.h"
 #include "app/train_command.h"
@@ -61,6 +62,7 @@ constexpr std::array kCommands = {
     CommandEntry{Command::produce, run_produce},
     CommandEntry{Command::train, run_train},
     CommandEntry{Command::evaluate, run_evaluate},
+    CommandEntry{Command::predict, run_predict},
     CommandEntry{Command::inspect, run_inspect},
     CommandEntry{Command::replay, run_replay},
     CommandEntry{Command::export_model, run_export},

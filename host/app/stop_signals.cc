@@ -46,7 +46,8 @@ sigset_t stop_signals() {
 
 }  // namespace
 
-StopSignals::StopSignals(std::chrono::milliseconds deadline) : deadline_(deadline) {
+StopSignals::StopSignals(std::chrono::milliseconds deadline, std::string_view late)
+    : deadline_(deadline), late_(late) {
   const sigset_t signals = stop_signals();
   // Threads inherit the mask, so the signals reach the watcher alone.
   if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) throw_system_error("pthread_sigmask");
@@ -72,12 +73,7 @@ void StopSignals::end_if_due(Clock::time_point asked_at) const {
     leave("millrace: stopped before it had begun; nothing was trained, and nothing is lost.\n",
           ExitCode::done);
   }
-  if (since >= deadline_) {
-    leave(
-        "millrace: stopping took longer than its deadline; the newest checkpoint is complete, start again "
-        "with the same command.\n",
-        ExitCode::unexpected);
-  }
+  if (since >= deadline_) leave(late_, ExitCode::unexpected);
 }
 
 void StopSignals::watch() {

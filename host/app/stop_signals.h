@@ -10,13 +10,20 @@
 #include <atomic>
 #include <chrono>
 #include <stop_token>
+#include <string_view>
 #include <thread>
 
 namespace millrace {
 
 class StopSignals {
  public:
-  explicit StopSignals(std::chrono::milliseconds deadline);
+  static constexpr std::string_view kLate =
+      "millrace: stopping took longer than its deadline; the newest checkpoint is complete, start again with "
+      "the "
+      "same command.\n";
+
+  // `late` is said where the deadline passes.
+  explicit StopSignals(std::chrono::milliseconds deadline, std::string_view late = kLate);
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
   ~StopSignals();
@@ -34,6 +41,7 @@ class StopSignals {
   void end_if_due(Clock::time_point asked_at) const;
 
   const std::chrono::milliseconds deadline_;
+  const std::string_view late_;
   std::atomic<bool> idle_ = false;
   std::stop_source source_;
   int events_ = -1;  // signalfd: read by the watcher only

@@ -11,12 +11,6 @@ namespace millrace {
 
 namespace {
 
-ReasonCounts reason_counts(const BadRecordCounts& counts) {
-  ReasonCounts named = all_reason_counts(counts);
-  std::erase_if(named, [](const auto& reason) { return reason.second == 0; });
-  return named;
-}
-
 std::uint64_t total(const BadRecordCounts& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
@@ -57,6 +51,12 @@ ReasonCounts all_reason_counts(const BadRecordCounts& counts) {
   for (std::size_t reason = 0; reason < counts.size(); ++reason) {
     named.emplace_back(name_of(static_cast<BadRecordReason>(reason)), counts[reason]);
   }
+  return named;
+}
+
+ReasonCounts reason_counts(const BadRecordCounts& counts) {
+  ReasonCounts named = all_reason_counts(counts);
+  std::erase_if(named, [](const auto& reason) { return reason.second == 0; });
   return named;
 }
 

@@ -14,6 +14,8 @@ namespace millrace {
 
 // Every reason, those that did not occur included.
 [[nodiscard]] ReasonCounts all_reason_counts(const BadRecordCounts& counts);
+// Those that occurred.
+[[nodiscard]] ReasonCounts reason_counts(const BadRecordCounts& counts);
 [[nodiscard]] std::vector<Setting> settings_of(const StreamSettings& settings);
 
 [[nodiscard]] TrainSummary summary_of(const TrainResult& result);

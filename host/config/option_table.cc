@@ -14,12 +14,14 @@ using enum OptionGroup;
 using enum OptionType;
 
 constexpr auto kBrokerCommands = only(produce, train, evaluate, inspect);
-constexpr auto kKafkaCommands = only(produce, train, evaluate, inspect, replay, bench);
+constexpr auto kKafkaCommands = only(produce, train, evaluate, predict, inspect, replay, bench);
 constexpr auto kReporters =
-    only(produce, train, evaluate, inspect, replay, export_model, import_model, bench, doctor);
+    only(produce, train, evaluate, predict, inspect, replay, export_model, import_model, bench, doctor);
 constexpr auto kConsumers = only(train, evaluate);
+constexpr auto kStreamers = only(train, evaluate, predict);
 constexpr auto kReaders = only(train, evaluate, bench);
 constexpr auto kReadersAndReplay = only(train, evaluate, replay, bench);  // what a journal does not tell
+constexpr auto kDecoders = only(train, evaluate, predict, replay, bench);
 constexpr CommandSet kNone{};
 
 constexpr OptionRange kAny{};
@@ -40,6 +42,10 @@ constexpr std::array kOptions = {
     Option{"topic", text, "T", kafka, only(produce, inspect), only(produce, inspect), "", kAny, "The topic"},
     Option{"topic", list, "T[,T...]", kafka, kConsumers, kConsumers, "", kAny,
            "Topics to read, all partitions of each"},
+    Option{"topic", list, "T[,T...]", kafka, only(predict), kNone, "", kAny,
+           "Topics to read; processes of one --group share their partitions"},
+    Option{"to", text, "T", kafka, only(predict), kNone, "", kAny,
+           "The topic to write predictions to, which must exist"},
     Option{"topic", text, "T", kafka, only(bench), kNone, "", kAny,
            "The topic: ingest reads it; end-to-end and latency make one of this name and delete it"},
     Option{"partitions", integer, "N", kafka, only(produce), kNone, "", between(1, 100'000),
@@ -53,6 +59,11 @@ constexpr std::array kOptions = {
     Option{"group", text, "G", kafka, only(train), kNone, "", kAny,
            "The consumer group whose offsets show the progress to lag tools; without it, one named after the "
            "state folder"},
+    Option{"group", text, "G", kafka, only(predict), kNone, "", kAny,
+           "The consumer group that shares the work, and whose offsets say what is predicted already"},
+    Option{"instance", text, "NAME", kafka, only(predict), kNone, "", kAny,
+           "A name that this process keeps when it is started again and that no other one of the group has: "
+           "then it takes up its partitions at once after a crash, instead of after session.timeout.ms"},
     Option{
         "from", text, "WHERE", kafka, only(train), kNone, "resume", kAny,
         "Where partitions that the state does not know begin: resume, beginning, end, offset:N, "
@@ -61,16 +72,23 @@ constexpr std::array kOptions = {
     Option{"from", text, "WHERE", kafka, only(evaluate), kNone, "beginning", kAny,
            "Where to begin: beginning, end, offset:N, offsets:T/P=N,..., time:MS, a time as in RFC 3339, or "
            "lag:N"},
+    Option{"from", choice, "beginning|end", kafka, only(predict), kNone, "beginning", kAny,
+           "Where partitions begin for which the group has no offset"},
     Option{"rewind", flag, "", kafka, only(train), kNone, "", kAny,
            "Move known partitions to --from as well"},
     Option{
-        "on-data-loss", choice, "stop|continue", kafka, only(train, evaluate, replay), kNone, "stop", kAny,
+        "on-data-loss", choice, "stop|continue", kafka, only(train, evaluate, predict, replay), kNone, "stop",
+        kAny,
         "Where records that come next are not in the log: stop, or count the loss and continue at the log's "
         "beginning"},
     Option{"discover-ms", milliseconds, "MS", kafka, kConsumers, kNone, "10000", between(0, 86'400'000),
            "How often to look for partitions that were added to the topics, which are then read from their "
            "beginning; 0: never"},
-    Option{"stop", text, "WHEN", kafka, only(train), kNone, "never", kAny,
+    Option{"commit-ms", milliseconds, "MS", kafka, only(predict), kNone, "20", between(1, 60'000),
+           "How long a transaction takes in records before it is committed and its predictions can be read"},
+    Option{"commit-records", integer, "N", kafka, only(predict), kNone, "10000", between(1, 1'000'000),
+           "Records that end a transaction before its time"},
+    Option{"stop", text, "WHEN", kafka, only(train, predict), kNone, "never", kAny,
            "When to stop: never, end (all that was in the topics at the start), idle:MS or records:N"},
     Option{"stop", text, "WHEN", kafka, only(evaluate), kNone, "end", kAny,
            "When to stop: never, end (all that was in the topics at the start), idle:MS or records:N"},
@@ -88,6 +106,9 @@ constexpr std::array kOptions = {
            "Names of the fields of a value, in their order; without it, fields are numbered from 1"},
     Option{"columns", list, "A,B,...", rows, only(evaluate), kNone, "", kAny,
            "Names of the fields of a value, in their order; without it, as in training"},
+    Option{
+        "columns", list, "A,B,...", rows, only(predict), kNone, "", kAny,
+        "Names of the fields of a value, in their order; without it, those of training without the label's"},
     Option{"features", list, "N|A,B,...", rows, only(train), only(train), "", kAny,
            "How many features a row has, or their names: among --columns, or as paths such as a.b and c[0] "
            "where "
@@ -105,33 +126,33 @@ constexpr std::array kOptions = {
            "Labels to replace, such as 2=0,4=1; any other label is then an error"},
     Option{"format", choice, "csv|json|avro", rows, only(train, bench), kNone, "csv", kAny,
            "What the values of records are"},
-    Option{"format", choice, "csv|json|avro", rows, only(evaluate), kNone, "", kAny,
+    Option{"format", choice, "csv|json|avro", rows, only(evaluate, predict), kNone, "", kAny,
            "What the values of records are; without it, what they were in training"},
     Option{
         "absent-fields", choice, "bad|missing", rows, only(train, bench), kNone, "bad", kAny,
         "What a record is that lacks a feature in a format that names its fields: bad, or one with a missing "
         "value"},
-    Option{"absent-fields", choice, "bad|missing", rows, only(evaluate), kNone, "", kAny,
+    Option{"absent-fields", choice, "bad|missing", rows, only(evaluate, predict), kNone, "", kAny,
            "What a record is that lacks a feature in a format that names its fields; without it, as in "
            "training"},
-    Option{"avro-schema", text, "FILE", rows, kReadersAndReplay, kNone, "", kAny,
+    Option{"avro-schema", text, "FILE", rows, kDecoders, kNone, "", kAny,
            "The schema of Avro records that name none; without it, each begins with the id of one in the "
            "registry"},
-    Option{"schema-registry", list, "URL[,...]", rows, kReadersAndReplay, kNone, "", kAny,
+    Option{"schema-registry", list, "URL[,...]", rows, kDecoders, kNone, "", kAny,
            "Addresses of a Schema Registry, which knows the schemas of Avro records by id"},
     Option{
-        "schema-registry-user", text, "USER", rows, kReadersAndReplay, kNone, "", kAny,
+        "schema-registry-user", text, "USER", rows, kDecoders, kNone, "", kAny,
         "Who asks the registry, by basic authentication; the secret is in the file of the next option, or in "
         "the environment as MILLRACE_SCHEMA_REGISTRY_SECRET"},
-    Option{"schema-registry-secret-file", text, "FILE", rows, kReadersAndReplay, kNone, "", kAny,
+    Option{"schema-registry-secret-file", text, "FILE", rows, kDecoders, kNone, "", kAny,
            "The file whose first line is the secret of that user"},
-    Option{"schema-registry-ca", text, "FILE", rows, kReadersAndReplay, kNone, "", kAny,
+    Option{"schema-registry-ca", text, "FILE", rows, kDecoders, kNone, "", kAny,
            "Certificates of the authorities to trust behind https://; without it, those of the system"},
-    Option{"schema-registry-timeout-ms", milliseconds, "MS", rows, kReadersAndReplay, kNone, "30000",
-           kUpToADay, "How long to wait for a registry that does not answer, all attempts together"},
+    Option{"schema-registry-timeout-ms", milliseconds, "MS", rows, kDecoders, kNone, "30000", kUpToADay,
+           "How long to wait for a registry that does not answer, all attempts together"},
     Option{"separator", text, "C|tab", rows, only(train, bench), kNone, ",", kAny,
            "What stands between two fields of CSV: one character, or tab"},
-    Option{"separator", text, "C|tab", rows, only(evaluate), kNone, "", kAny,
+    Option{"separator", text, "C|tab", rows, only(evaluate, predict), kNone, "", kAny,
            "What stands between two fields of CSV; without it, what did in training"},
     Option{"part", choice, "train|test", rows, only(produce), kNone, "", kAny,
            "Shuffle the rows, split them in two, and send this part, in shuffled order; needs --test-share"},
@@ -145,7 +166,7 @@ constexpr std::array kOptions = {
            "Send at most this many rows per second"},
     Option{"rate", number, "N", rows, only(bench), kNone, "1000", above_up_to(0, 1e9),
            "Rows per second that latency sends"},
-    Option{"errors-tolerance", choice, "none|all", rows, kConsumers, kNone, "none", kAny,
+    Option{"errors-tolerance", choice, "none|all", rows, kStreamers, kNone, "none", kAny,
            "Which bad records may be there: none, or all, each counted and skipped"},
     Option{
         "dead-letter-topic", text, "T", rows, only(train), kNone, "", kAny,
@@ -153,8 +174,8 @@ constexpr std::array kOptions = {
         "all"},
     Option{"max-bad-share", number, "SHARE", rows, only(train), kNone, "1", between(0, 1),
            "Stop when a larger share of the newest 10,000 records was bad; 1: never"},
-    Option{"max-record-bytes", bytes, "N", rows, kReaders, kNone, "1MiB", between(1, 1e9),
-           "Larger records are bad records"},
+    Option{"max-record-bytes", bytes, "N", rows, only(train, evaluate, predict, bench), kNone, "1MiB",
+           between(1, 1e9), "Larger records are bad records"},
 
     // Windows
     Option{"window-rows", integer, "N", windows, only(train), kNone, "4096", between(1, 16'777'216),
@@ -167,21 +188,27 @@ constexpr std::array kOptions = {
            "Time that closes a window, even a short one"},
     Option{"memory-bytes", bytes, "N", windows, kReadersAndReplay, kNone, "256MiB", at_least(8'388'608),
            "Memory for all records and rows on their way, client queues included"},
+    Option{"memory-bytes", bytes, "N", windows, only(predict), kNone, "64MiB", at_least(8'388'608),
+           "Memory for records that were fetched and not yet predicted"},
     Option{"threads", integer, "N", windows, kReadersAndReplay, kNone, "0", between(0, 1024),
            "Threads that decode; 0: as many as the machine suggests"},
 
     // Training
     Option{"engine", choice, "auto|cuda|cpu", training, only(train, bench), kNone, "auto", kAny,
            "What trains; auto takes the GPU if there is one"},
+    Option{"engine", choice, "auto|cuda|cpu", training, only(predict), kNone, "cpu", kAny,
+           "What computes predictions, whatever trained; auto takes the GPU if there is one"},
     Option{"math", choice, "fp32|tf32|bf16", training, only(train, bench), kNone, "fp32", kAny,
            "What matrix products multiply; sums, weights and moments are float32 in all. tf32 needs the CUDA "
            "engine, bf16 "
            "that or a processor with AVX-512 BF16"},
-    Option{"device", integer, "N", training, only(train, bench), kNone, "0", between(0, 1023),
+    Option{"device", integer, "N", training, only(train, predict, bench), kNone, "0", between(0, 1023),
            "The GPU that the CUDA engine takes, as CUDA numbers them; `millrace doctor` lists them"},
     Option{"tune", flag, "", training, only(train, bench), kNone, "", kAny,
            "Time the candidates for each matrix product before the first window of a new state, instead of "
            "taking the library's advice (CUDA)"},
+    Option{"engine-threads", integer, "N", training, only(predict), kNone, "1", between(1, 1024),
+           "Threads of the CPU engine"},
     Option{"engine-threads", integer, "N", training, kConsumers, kNone, "2", between(1, 1024),
            "Threads of the CPU engine; results are the same bits only for the same number"},
     Option{"engine-threads", integer, "N", training, only(bench), kNone, "", between(1, 1024),
@@ -212,6 +239,10 @@ constexpr std::array kOptions = {
     // State
     Option{"state", text, "DIR", state, kConsumers, kConsumers, "", kAny,
            "The state folder: checkpoints of weights and positions"},
+    Option{
+        "state", text, "DIR", state, only(predict), only(predict), "", kAny,
+        "The state folder whose newest checkpoint predicts; a trainer may be running there, and each of its "
+        "checkpoints is taken up within a second"},
     Option{"state", text, "DIR", state, only(export_model), only(export_model), "", kAny,
            "The state folder, whose newest checkpoint is exported; a trainer may be running there"},
     Option{"to", text, "FILE.onnx|FILE.safetensors", state, only(export_model), only(export_model), "", kAny,
@@ -243,12 +274,18 @@ constexpr std::array kOptions = {
            "machine; port 0 takes a free one and says which"},
     Option{"tensorboard", text, "DIR", output, only(train), kNone, "", kAny,
            "Write scalars for TensorBoard into this folder, each run a file of its own"},
+    Option{
+        "stdin", flag, "", output, only(predict), kNone, "", kAny,
+        "Read rows from standard input, one a line, and answer each with a line on standard output; without "
+        "a broker"},
+    Option{"output", choice, "json|csv", output, only(predict), kNone, "json", kAny,
+           "What the predictions are written as"},
     Option{"json", flag, "", output, kReporters, kNone, "", kAny,
            "Print the result as one JSON object on standard output"},
-    Option{"log-format", choice, "text|json", output, kConsumers, kNone, "text", kAny,
+    Option{"log-format", choice, "text|json", output, kStreamers, kNone, "text", kAny,
            "What standard error is written for: people, or programs, as one JSON object a line"},
-    Option{"quiet", flag, "", output, only(produce, train, evaluate, replay, bench, demo), kNone, "", kAny,
-           "No progress on standard error"},
+    Option{"quiet", flag, "", output, only(produce, train, evaluate, predict, replay, bench, demo), kNone, "",
+           kAny, "No progress on standard error"},
     Option{"config", text, "FILE", output, kKafkaCommands, kNone, "", kAny,
            "Read options from a TOML file as well"},
 };
@@ -265,6 +302,14 @@ constexpr std::array kCommands = {
     CommandDescription{evaluate, "evaluate", "Scores a range of topics with a trained network", "",
                        "millrace evaluate --brokers localhost:9092 --topic cancer-test --state cancer",
                        false},
+    CommandDescription{
+        predict, "predict",
+        "Answers each record of topics with a prediction in another topic, exactly once, or each line of "
+        "standard input with one on standard output; follows a running trainer",
+        "",
+        "millrace predict --brokers localhost:9092 --topic cells --to cell-predictions --group cells --state "
+        "cancer",
+        false},
     CommandDescription{inspect, "inspect", "Says what is in a state folder, a checkpoint or a topic",
                        "DIR|FILE", "millrace inspect cancer", false},
     CommandDescription{replay, "replay",

@@ -26,6 +26,7 @@ enum class Command {
   produce,
   train,
   evaluate,
+  predict,
   inspect,
   replay,
   export_model,

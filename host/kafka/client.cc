@@ -45,6 +45,7 @@ struct Client::Background {
   std::mutex mutex;
   std::condition_variable changed;
   bool destroyed = false;  // guarded by mutex
+  RebalanceListener rebalance;
 
   // On librdkafka's threads.
   static void on_log(const rd_kafka_t* handle, int /*level*/, const char* facility, const char* text) {
@@ -61,10 +62,16 @@ struct Client::Background {
     if (background.silent) return;
     spdlog::log(background.announce ? spdlog::level::warn : spdlog::level::debug, "kafka: {}", text);
   }
+
+  // On the thread that polls.
+  static void on_rebalance(rd_kafka_t* /*handle*/, rd_kafka_resp_err_t what,
+                           rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+    static_cast<Background*>(opaque)->rebalance(what, partitions);
+  }
 };
 
 Client::Client(ClientRole role, const ClientSettings& settings, const KafkaProperties& defaults,
-               const KafkaProperties& owned, DeliveryCallback on_delivery)
+               const KafkaProperties& owned, DeliveryCallback on_delivery, RebalanceListener on_rebalance)
     : brokers_(settings.brokers), timeout_(settings.timeout), background_(std::make_shared<Background>()) {
   check_features(builtin_features(), settings.properties);
   ConfOwner conf = make_conf();
@@ -77,6 +84,10 @@ Client::Client(ClientRole role, const ClientSettings& settings, const KafkaPrope
   rd_kafka_conf_set_log_cb(conf.get(), &Background::on_log);
   rd_kafka_conf_set_error_cb(conf.get(), &Background::on_error);
   if (on_delivery != nullptr) rd_kafka_conf_set_dr_msg_cb(conf.get(), on_delivery);
+  if (on_rebalance) {
+    background_->rebalance = std::move(on_rebalance);
+    rd_kafka_conf_set_rebalance_cb(conf.get(), &Background::on_rebalance);
+  }
 
   std::array<char, 512> reason{};
   handle_ = rd_kafka_new(role == ClientRole::consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(),

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <librdkafka/rdkafka.h>
 #include <memory>
 #include <optional>
@@ -43,6 +44,9 @@ using TopicOwner = std::unique_ptr<rd_kafka_topic_t, TopicDestroyer>;
 enum class ClientRole { consumer, producer };
 
 using DeliveryCallback = void (*)(rd_kafka_t* handle, const rd_kafka_message_t* message, void* opaque);
+// On the thread that polls; must not throw.
+using RebalanceListener =
+    std::function<void(rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions)>;
 
 // Invariants: (1) all that came out of the handle (queues, topics, messages) is destroyed before it; (2)
 // errors that librdkafka tells in the background are remembered, and logged as warnings from
@@ -55,7 +59,8 @@ class Client {
 
   // The user's properties win over `defaults`; `owned` ones win over the user's.
   Client(ClientRole role, const ClientSettings& settings, const KafkaProperties& defaults,
-         const KafkaProperties& owned, DeliveryCallback on_delivery = nullptr);
+         const KafkaProperties& owned, DeliveryCallback on_delivery = nullptr,
+         RebalanceListener on_rebalance = {});
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   ~Client();

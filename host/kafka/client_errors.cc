@@ -42,6 +42,7 @@ KafkaError::Kind kind_of(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
       return KafkaError::Kind::authentication;
     case RD_KAFKA_RESP_ERR__SSL:
       return KafkaError::Kind::tls;

@@ -65,6 +65,8 @@ std::string progress_line(std::int64_t now_ms, std::string_view event, const Pro
   json["loss"] = number(sample.loss);
   json["accuracy"] = number(sample.accuracy);
   json["auc"] = number(sample.auc);
+  json["latency_p50_ms"] = number(sample.latency_p50_ms);
+  json["latency_p99_ms"] = number(sample.latency_p99_ms);
   return text_of(json);
 }
 

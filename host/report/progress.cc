@@ -50,19 +50,33 @@ struct Field {
   bool alarming = false;
 };
 
+// "12/85": the median and the 99th percentile.
+std::string latency(const ProgressSample& sample) {
+  if (!sample.latency_p50_ms || !sample.latency_p99_ms) return {};
+  return fmt::format("{:.0f}/{:.0f}", *sample.latency_p50_ms, *sample.latency_p99_ms);
+}
+
 std::vector<Field> fields_of(const ProgressSample& sample) {
   const auto rate = std::isfinite(sample.rows_per_s) && sample.rows_per_s > 0 ? sample.rows_per_s : 0.0;
   const auto whole_rate = static_cast<std::uint64_t>(std::min(std::round(rate), 1e15));
-  return {
+  std::vector<Field> fields = {
       {"", grouped(sample.rows), " rows", 9, 8},
       {"", grouped(whole_rate), " rows/s", 7, 6},
       {"loss ", metric(sample.loss, 4), "", 6, 7},
       {"accuracy ", metric(sample.accuracy, 3), "", 5, 5},
       {"AUC ", metric(sample.auc, 3), "", 5, 2},
+      {"latency ", latency(sample), " ms", 1, 9},
       {"lag ", sample.lag ? grouped(*sample.lag) : "", "", 1, 3},
       {"", sample.bad_records > 0 ? grouped(sample.bad_records) : "", " bad", 1, 4, true},
       {"", grouped(sample.windows), sample.windows == 1 ? " window " : " windows", 3, 1},
   };
+  // Who predicts has no labels, and no windows.
+  if (sample.latency_p50_ms) {
+    for (const std::string_view word : {"loss ", "accuracy ", "AUC "})
+      std::ranges::find(fields, word, &Field::before)->figure.clear();
+    fields.back().figure.clear();
+  }
+  return fields;
 }
 
 }  // namespace

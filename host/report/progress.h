@@ -29,7 +29,8 @@ struct ProgressSample {
   std::optional<double> loss;
   std::optional<double> accuracy;
   std::optional<double> auc;
-  std::optional<std::uint64_t> lag;  // records in the log that are not trained yet
+  std::optional<double> latency_p50_ms, latency_p99_ms;  // of predictions
+  std::optional<std::uint64_t> lag;                      // records in the log that are not trained yet
 };
 
 enum class LogFormat { text, json };
@@ -70,7 +71,7 @@ class Progress {
   std::optional<double> shown_at_;
   std::string shown_;          // the text of the latest line
   bool line_is_open_ = false;  // the live line stands on the terminal, without a newline
-  std::array<std::size_t, 8> field_widths_{};
+  std::array<std::size_t, 9> field_widths_{};
 };
 
 }  // namespace millrace

@@ -78,6 +78,8 @@ std::string KafkaNode::properties() const {
           "transaction.state.log.min.isr=1\n"
           "transaction.state.log.num.partitions=4\n"
           "group.initial.rebalance.delay.ms=0\n"
+          "group.min.session.timeout.ms=500\n"
+          "transaction.abort.timed.out.transaction.cleanup.interval.ms=500\n"
           "num.network.threads=2\n"
           "num.io.threads=4\n"
           "log.segment.bytes=67108864\n"

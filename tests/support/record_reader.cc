@@ -57,6 +57,12 @@ class Consumer {
   ~Consumer() { rd_kafka_destroy_flags(handle_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); }
 
   void read(const std::string& topic, std::int32_t partition, std::vector<ReadRecord>& records) {
+    // A log that goes on growing may never come to an end.
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(handle_, topic.c_str(), partition, &begin, &end, kTimeoutMs);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(code));
     rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_assign(handle_, list);
@@ -66,6 +72,7 @@ class Consumer {
           rd_kafka_consumer_poll(handle_, kTimeoutMs), &rd_kafka_message_destroy);
       if (!message) throw std::runtime_error("reading " + topic + ": nothing came");
       if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
+      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset >= end) return;
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         records.push_back(copy_of(*message));
       } else if (message->err != RD_KAFKA_RESP_ERR__TRANSPORT) {
