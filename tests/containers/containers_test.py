@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import unittest
 
 import compose_spec
 import kubernetes_validate
 import yaml
+from cloudcoil.models.keda.v1alpha1 import ScaledObject
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
@@ -25,6 +27,7 @@ VERSION = os.environ["MILLRACE_PROJECT_VERSION"]
 
 KUBERNETES = ("1.31", "1.37")
 STOP_SECONDS = 9  # kStopDeadline in host/app/train_command.cc
+STATE = 6  # the exit code where options were understood and the state holds no checkpoint
 BROKER_OR_SECURITY = 3  # the exit code where options were understood and no broker answered
 
 
@@ -47,6 +50,10 @@ def rendered(overlay):
 
 def trainer_pod(overlay):
     return next(each for each in rendered(overlay) if each["kind"] == "StatefulSet")["spec"]["template"]["spec"]
+
+
+def resource(overlay, kind, name="millrace-predict"):
+    return next(each for each in rendered(overlay) if (each["kind"], each["metadata"]["name"]) == (kind, name))
 
 
 def exit_code_without_a_broker(arguments, environment):
@@ -140,11 +147,40 @@ class Kubernetes(unittest.TestCase):
             self.skipTest("kubectl, which renders the manifests, is not installed")
 
     def test_every_manifest_fits_its_schema(self):
-        for overlay in ("base", "gpu"):
-            for resource in rendered(overlay):
+        for overlay in ("base", "gpu", "predict"):
+            for each in rendered(overlay):
+                if each["apiVersion"].startswith("keda.sh/"):
+                    continue
                 for version in KUBERNETES:
-                    with self.subTest(overlay=overlay, kind=resource["kind"], version=version):
-                        kubernetes_validate.validate(resource, version, strict=True)
+                    with self.subTest(overlay=overlay, kind=each["kind"], version=version):
+                        kubernetes_validate.validate(each, version, strict=True)
+
+    def test_the_scaler_fits_the_schema_of_keda(self):
+        scaler = resource("predict", "ScaledObject")
+        known = ScaledObject.model_validate(scaler).model_dump(by_alias=True, exclude_unset=True, mode="json")
+        # What the schema does not know is left out.
+        self.assertEqual(known["spec"], scaler["spec"])
+
+    def test_the_scaler_looks_at_what_the_predictors_read(self):
+        scaler = resource("predict", "ScaledObject")["spec"]
+        options = tomllib.loads((DOCKER / "kubernetes" / "predict" / "predict.toml").read_text())
+        trigger = scaler["triggers"][0]["metadata"]
+        self.assertEqual((trigger["bootstrapServers"], trigger["consumerGroup"], trigger["topic"]),
+                         (options["brokers"], options["group"], options["topic"]))
+        self.assertEqual(scaler["scaleTargetRef"]["name"], resource("predict", "Deployment")["metadata"]["name"])
+
+    def test_the_predictors_read_the_state_of_the_trainer(self):
+        trainer = resource("predict", "StatefulSet", "millrace-trainer")
+        claim = trainer["spec"]["volumeClaimTemplates"][0]
+        self.assertEqual(claim["spec"]["accessModes"], ["ReadWriteMany"])
+        pod = resource("predict", "Deployment")["spec"]["template"]["spec"]
+        volume = next(each for each in pod["volumes"] if each["name"] == "state")["persistentVolumeClaim"]
+        self.assertEqual(volume["claimName"], f"{claim['metadata']['name']}-{trainer['metadata']['name']}-0")
+        container = pod["containers"][0]
+        file = DOCKER / "kubernetes" / "predict" / "predict.toml"
+        arguments = [str(file) if argument.endswith(".toml") else argument for argument in container["args"]]
+        code, error = exit_code_without_a_broker(arguments, {})
+        self.assertEqual(code, STATE, error)
 
     def test_the_gpu_overlay_asks_for_one_gpu_and_the_image_that_uses_it(self):
         container = trainer_pod("gpu")["containers"][0]
@@ -166,6 +202,8 @@ class Kubernetes(unittest.TestCase):
         for overlay in ("base", "gpu"):
             context = trainer_pod(overlay)["securityContext"]
             self.assertEqual((str(context["runAsUser"]), str(context["fsGroup"])), (user[1], user[2]))
+        context = resource("predict", "Deployment")["spec"]["template"]["spec"]["securityContext"]
+        self.assertEqual((str(context["runAsUser"]), str(context["runAsGroup"])), (user[1], user[2]))
 
     def test_the_pod_has_time_to_stop(self):
         self.assertGreater(trainer_pod("base")["terminationGracePeriodSeconds"], STOP_SECONDS)
