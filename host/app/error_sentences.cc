@@ -61,7 +61,7 @@ std::string sentence(const KafkaError& error) {
                          circumstances);
     case KafkaError::Kind::topic_missing:
       return fmt::format(
-          "The topic {} does not exist; check its name, or create it, for example with `millrace produce "
+          "The topic {} does not exist; check --topic, or create it, for example with `millrace produce "
           "--partitions N`.",
           error.topic);
     case KafkaError::Kind::dead_letter_topic_missing:

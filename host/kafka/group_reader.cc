@@ -238,10 +238,6 @@ bool GroupReader::reached(std::span<const End> ends) const {
   });
 }
 
-GroupMetadata GroupReader::metadata() const {
-  return GroupMetadata(rd_kafka_consumer_group_metadata(client_->handle()));
-}
-
 void GroupReader::rebalance(rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions) {
   rd_kafka_t* const handle = client_->handle();
   try {
@@ -281,6 +277,7 @@ void GroupReader::take_over(const rd_kafka_topic_partition_list_t& partitions) {
                                                       .committed = start == committed[index]}));
   }
   joined_ = true;
+  membership_.reset(rd_kafka_consumer_group_metadata(client_->handle()));
   if (is_incremental(client_->handle())) {
     check(rd_kafka_incremental_assign(client_->handle(), list.get()), "taking partitions over");
   } else {

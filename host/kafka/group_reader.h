@@ -91,8 +91,10 @@ class GroupReader {
   [[nodiscard]] bool has_joined() const { return joined_; }
   [[nodiscard]] bool reached(std::span<const End> ends) const;
 
-  // Who commits, so that the group can refuse one that it has given up (KIP-447).
-  [[nodiscard]] GroupMetadata metadata() const;
+  // Who commits, so that the group can refuse one that it has given up (KIP-447): the member and the
+  // generation that the partitions were assigned to. Not librdkafka's newest: of a member that was evicted
+  // and does not know yet it would say nobody, and offsets from nobody are refused by no one.
+  [[nodiscard]] const GroupMetadata& membership() const { return membership_; }
   [[nodiscard]] std::vector<CommitOffset> committed_offsets() const;
   [[nodiscard]] const DataLosses& losses() const { return losses_; }
 
@@ -131,6 +133,7 @@ class GroupReader {
   Share* last_share_ = nullptr;  // records come in runs
   std::exception_ptr trouble_;
   std::unique_ptr<Client> client_;
+  GroupMetadata membership_;
   // Of the last poll; before the client goes.
   std::vector<MessageOwner> messages_;
   std::vector<RecordView> views_;

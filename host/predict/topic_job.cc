@@ -182,7 +182,7 @@ class TopicRun {
   // False: the transaction failed, and its records come again.
   bool finish() {
     if (!opened_at_) return true;
-    if (!producer_.commit(reader_.done_offsets(), reader_.metadata())) {
+    if (!producer_.commit(reader_.done_offsets(), reader_.membership())) {
       go_back();
       return false;
     }

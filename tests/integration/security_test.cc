@@ -23,6 +23,7 @@ using Words = std::vector<std::string>;
 
 constexpr const char* kTopic = "clicks";
 constexpr const char* kDeadTopic = "clicks-dead";
+constexpr const char* kPredictionsTopic = "clicks-predictions";
 constexpr const char* kNewTopic = "new";
 constexpr const char* kGroup = "clicks-group";
 
@@ -50,6 +51,13 @@ const std::vector<Command>& commands() {
        with(train, {"STATE", "--errors-tolerance", "all", "--dead-letter-topic", kDeadTopic}),
        {{"topic", kTopic, "Read"}, {"group", kGroup, "Read"}, {"topic", kDeadTopic, "Write"}}},
       {"evaluate", {"evaluate", "--topic", kTopic, "--state", "TRAINED"}, {{"topic", kTopic, "Read"}}},
+      {"predict --instance one",
+       {"predict", "--topic", kTopic, "--to", kPredictionsTopic, "--group", "clicks-predict", "--instance",
+        "one", "--stop", "end", "--state", "TRAINED"},
+       {{"topic", kTopic, "Read"},
+        {"group", "clicks-predict", "Read"},
+        {"topic", kPredictionsTopic, "Write"},
+        {"transactional-id", "clicks-predict-one", "Write"}}},
       {"replay", {"replay", "TRAINED", "--verify"}, {{"topic", kTopic, "Read"}}},
       {"inspect --topic", {"inspect", "--topic", kTopic}, {{"topic", kTopic, "Describe"}}},
   };
@@ -60,7 +68,7 @@ class Security : public KafkaTest {
  protected:
   static void SetUpTestSuite() {
     secure_ = std::make_unique<SecureBroker>("4.1.1");
-    for (const char* topic : {kTopic, kDeadTopic}) secure_->create_topic(topic, 2);
+    for (const char* topic : {kTopic, kDeadTopic, kPredictionsTopic}) secure_->create_topic(topic, 2);
     const ProcessResult filled =
         run_millrace({"produce", "--brokers", secure_->open_brokers(), "--topic", kTopic, "--file", kRowsFile,
                       "--label", "class", "--label-map", "2=0,4=1", "--quiet"});
