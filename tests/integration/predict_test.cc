@@ -200,6 +200,27 @@ TEST_F(Predict, PredictsCommittedRecordsAloneAndLeavesNoLagBehindThem) {
   EXPECT_EQ(broker_.group_lag(group_, topic_), 0);
 }
 
+TEST_F(Predict, BeginsWhereATransactionOfSomebodyElseSaysOnceItIsDecided) {
+  make_topics();
+  support::RecordProducer producer(broker_.brokers());
+  producer.send(topic_, 0, numbered(0, 5));
+  support::RecordProducer other(broker_.brokers(), topic_ + "-other");
+  other.begin_transaction();
+  other.send_offset(group_, topic_, 0, 3);
+  Process running(millrace_command(predict({"--stop", "end"})));
+  const auto is_a_member = [&] {
+    return broker_
+               .run_tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+                         {"--describe", "--group", group_, "--members"})
+               .find("millrace-") != std::string::npos;
+  };
+  ASSERT_TRUE(comes_true(kRunLimit, is_a_member)) << running.err();
+  other.commit_transaction();
+  const ProcessResult result = running.wait(kRunLimit);
+  ASSERT_EQ(result.exit_code, 0) << result.describe();
+  EXPECT_EQ(json_count(result.out, "/rows"), 2);
+}
+
 TEST_F(Predict, BeginsAtTheEndWhereItIsToldToAndKeepsThatPlace) {
   make_topics();
   support::RecordProducer producer(broker_.brokers());

@@ -106,6 +106,17 @@ void RecordProducer::send(const std::string& topic, std::int32_t partition,
 }
 
 void RecordProducer::begin_transaction() { check(rd_kafka_begin_transaction(state_->handle_)); }
+void RecordProducer::send_offset(const std::string& group, const std::string& topic, std::int32_t partition,
+                                 std::int64_t offset) {
+  rd_kafka_topic_partition_list_t* offsets = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(offsets, topic.c_str(), partition)->offset = offset;
+  rd_kafka_consumer_group_metadata_t* nobody = rd_kafka_consumer_group_metadata_new(group.c_str());
+  rd_kafka_error_t* error =
+      rd_kafka_send_offsets_to_transaction(state_->handle_, offsets, nobody, kTimeoutMs);
+  rd_kafka_consumer_group_metadata_destroy(nobody);
+  rd_kafka_topic_partition_list_destroy(offsets);
+  check(error);
+}
 void RecordProducer::commit_transaction() { check(rd_kafka_commit_transaction(state_->handle_, kTimeoutMs)); }
 void RecordProducer::abort_transaction() { check(rd_kafka_abort_transaction(state_->handle_, kTimeoutMs)); }
 

@@ -32,6 +32,9 @@ class RecordProducer {
   void send(const std::string& topic, std::int32_t partition, const std::vector<RawRecord>& records);
 
   void begin_transaction();
+  // Of a group without members, or one that does not mind who speaks for it.
+  void send_offset(const std::string& group, const std::string& topic, std::int32_t partition,
+                   std::int64_t offset);
   void commit_transaction();
   void abort_transaction();
 
