@@ -10,6 +10,8 @@ namespace {
 // In multiply-adds a row: what a thread pays to fetch one number from another, and to meet it.
 constexpr double kFetch = 20;
 constexpr double kMeeting = 500;
+// What it costs besides to work with others at all, two or three more meetings a step.
+constexpr double kCompany = 2500;
 
 double exchange(double width) { return kFetch * width + kMeeting; }
 
@@ -30,6 +32,7 @@ std::vector<Split> best_splits(const NetworkShape& shape, std::size_t threads) {
   };
   constexpr double kNoWay = 1e300;
   const auto parts = static_cast<double>(threads);
+  double alone = 0;
   Way whole = {0, {}};
   Way in_parts = {kNoWay, {}};
   for (std::size_t layer = 0; layer < shape.layers(); ++layer) {
@@ -37,6 +40,7 @@ std::vector<Split> best_splits(const NetworkShape& shape, std::size_t threads) {
     const double out = shape.widths[layer + 1];
     // Forward, the gradient by the input, and that by the weights, which is divided in any case.
     const double passes = layer == 0 ? 1 : 2;
+    alone += (passes + 1) * in * out;
     const double apart = (passes + 1) * in * out / parts;
     const double together = passes * in * out + in * out / parts;
     const bool splits_evenly = blocks_of(shape.widths[layer + 1]) >= threads;
@@ -47,6 +51,7 @@ std::vector<Split> best_splits(const NetworkShape& shape, std::size_t threads) {
     whole = by_rows.cost < undivided.cost ? by_rows : undivided;
     in_parts = by_columns;
   }
+  if (alone < whole.cost + kCompany) return std::vector(shape.layers(), Split::whole);
   return whole.splits;
 }
 

@@ -38,7 +38,8 @@ struct LayerShare {
   Range update_rows;    // and rows in them, of which the one after the inputs is the bias
 };
 
-// By layer, the last one included. The splits that need least time by a simple reckoning.
+// By layer, the last one included. The splits that need least time by a simple reckoning; where no layer is
+// split, one thread is faster alone.
 [[nodiscard]] std::vector<Split> best_splits(const NetworkShape& shape, std::size_t threads);
 
 [[nodiscard]] std::vector<LayerShare> shares_of(const NetworkShape& shape, const std::vector<Split>& splits,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include "engine/adam.h"
 
@@ -43,43 +44,51 @@ void TrainingLoop::train(const WindowView& window, const FeatureScaling& scaling
   }
 }
 
-bool TrainingLoop::all_gradients_within_bounds() const {
-  return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) {
-    return worker.largest_gradient() <= static_cast<double>(kLargestGradient);
-  });
+bool TrainingLoop::gradients_are_within_bounds(std::size_t workers) const {
+  return std::all_of(workers_.begin(), workers_.begin() + static_cast<std::ptrdiff_t>(workers),
+                     [](const Worker& worker) {
+                       return worker.largest_gradient() <= static_cast<double>(kLargestGradient);
+                     });
+}
+
+// work(stage, worker) for the workers that a batch of few rows is worth.
+template <class Work>
+void TrainingLoop::run_together(std::size_t stages, const Work& work) {
+  if (place_.together > 1) return team_.run(stages, work);
+  for (std::size_t stage = 0; stage < stages; ++stage) work(stage, 0);
 }
 
 // The gradient is made in chunks that go to Adam at once, so it must be known before that it is finite. A
 // bound by what it is made of says so nearly always; else it is computed once more, to look at it.
 TrainingLoop::Verdict TrainingLoop::train_together(const Batch& batch) {
-  team_.run(stages_.size(),
-            [&](std::size_t stage, std::size_t share) { workers_[share].make(stages_[stage], batch); });
+  run_together(stages_.size(),
+               [&](std::size_t stage, std::size_t worker) { workers_[worker].make(stages_[stage], batch); });
   const double loss = workers_.front().loss();  // they all have the same
   if (!std::isfinite(loss)) return {false, loss};
-  if (!all_gradients_within_bounds()) {
-    team_.run([&](std::size_t share) { workers_[share].look_at_gradients(); });
-    if (!all_gradients_within_bounds()) return {false, loss};
+  if (!gradients_are_within_bounds(place_.together)) {
+    run_together(1, [&](std::size_t, std::size_t worker) { workers_[worker].look_at_gradients(); });
+    if (!gradients_are_within_bounds(place_.together)) return {false, loss};
   }
   const AdamConstants constants = adam_constants(settings_, ++progress_.step);
-  team_.run([&](std::size_t share) { workers_[share].update(constants); });
+  run_together(1, [&](std::size_t, std::size_t worker) { workers_[worker].update(constants); });
   return {true, loss};
 }
 
 TrainingLoop::Verdict TrainingLoop::train_apart(const Batch& batch) {
-  team_.run(2, [&](std::size_t stage, std::size_t share) {
+  team_.run(2, [&](std::size_t stage, std::size_t worker) {
     if (stage == 0) {
-      workers_[share].add_up_own_rows(batch);
+      workers_[worker].add_up_own_rows(batch);
     } else {
-      workers_[share].add_up_workers(batch.rows.size());
+      workers_[worker].add_up_workers(batch.rows.size());
     }
   });
   double loss = 0;
   for (const Worker& worker : workers_) loss += worker.loss();
-  if (!std::isfinite(loss) || !all_gradients_within_bounds()) return {false, loss};
+  if (!std::isfinite(loss) || !gradients_are_within_bounds(place_.threads)) return {false, loss};
   const AdamConstants constants = adam_constants(settings_, ++progress_.step);
-  team_.run([&](std::size_t share) { workers_[share].update_part(constants); });
+  team_.run([&](std::size_t worker) { workers_[worker].update_part(constants); });
   if (settings_.math == MathMode::bf16) {
-    team_.run([&](std::size_t share) { workers_[share].round_own_weights(); });
+    run_together(1, [&](std::size_t, std::size_t worker) { workers_[worker].round_own_weights(); });
   }
   return {true, loss};
 }

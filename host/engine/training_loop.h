@@ -48,9 +48,11 @@ class TrainingLoop {
     bool finite;
     double loss;
   };
+  template <class Work>
+  void run_together(std::size_t stages, const Work& work);
   Verdict train_together(const Batch& batch);
   Verdict train_apart(const Batch& batch);
-  [[nodiscard]] bool all_gradients_within_bounds() const;
+  [[nodiscard]] bool gradients_are_within_bounds(std::size_t workers) const;
 
   const TrainingSettings settings_;
   Workplace place_;

@@ -38,6 +38,7 @@ Workplace::Workplace(const NetworkShape& shape, const TrainingSettings& settings
     : threads(thread_count),
       kernels(settings.math == MathMode::bf16 ? *bf16_kernels() : vector_kernels()),
       splits(best_splits(shape, threads)),
+      together(splits == std::vector(splits.size(), Split::whole) ? 1 : threads),
       arrays(shape, settings.math == MathMode::bf16 ? &kernels : nullptr),
       exchange(shape, splits, threads, std::min<std::size_t>(settings.batch, kRowsAtATime)) {
   if (settings.batch <= kRowsAtATime) return;
@@ -50,7 +51,8 @@ Worker::Worker(Workplace& place, std::size_t thread)
       kernels_(place.kernels),
       thread_(thread),
       whole_(shares_of(place.arrays.shape(), std::vector(place.splits.size(), Split::whole), 0, 1)),
-      share_(shares_of(place.arrays.shape(), place.splits, thread, place.threads)),
+      share_(shares_of(place.arrays.shape(), place.splits, std::min(thread, place.together - 1),
+                       place.together)),
       part_(part_of_arrays(place.arrays.size(), thread, place.threads)),
       network_(place.kernels, place.arrays, place.exchange, thread, kRowsAtATime),
       labels_(kRowsAtATime),

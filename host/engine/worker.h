@@ -58,6 +58,7 @@ struct Workplace {
   const std::size_t threads;
   const VectorKernels& kernels;
   const std::vector<Split> splits;
+  const std::size_t together;  // the workers that a batch of few rows is worth: all, or the first one alone
   ParameterArrays arrays;
   const Exchange exchange;
   std::vector<FloatBuffer> gradients;  // by worker, as ParameterArrays; for batches of more than kRowsAtATime
@@ -99,7 +100,7 @@ class Worker {
   const VectorKernels& kernels_;
   const std::size_t thread_;
   const std::vector<LayerShare> whole_;  // by layer: the network as one thread computes it
-  const std::vector<LayerShare> share_;  // by layer: this worker's part
+  const std::vector<LayerShare> share_;  // by layer: this worker's part, if it is one of those together
   const Range part_;                     // of the arrays, that it adds up and updates
   Network network_;
   FloatBuffer labels_;  // [kRowsAtATime]

@@ -142,15 +142,16 @@ Trained train(MathMode math, const NetworkShape& shape, std::uint32_t batch, int
   TrainingSettings settings;
   settings.batch = batch;
   settings.math = math;
-  const auto engine = make_cpu_engine(shape, settings, 500, threads);
+  constexpr std::uint32_t kRows = 250;
+  const auto engine = make_cpu_engine(shape, settings, kRows, threads);
   Trained trained;
-  for (std::uint64_t index = 0; index < 6; ++index) {
-    const SampleWindow window(index, 500, shape.features(), 0.05);
+  for (std::uint64_t index = 0; index < 3; ++index) {
+    const SampleWindow window(index, kRows, shape.features(), 0.05);
     engine->stage(window.view());
     engine->score();
     engine->train();
     const WindowOutcome outcome = engine->wait();
-    trained.loss = outcome.loss_sum / 500;
+    trained.loss = outcome.loss_sum / kRows;
     trained.correct = outcome.correct;
   }
   trained.state = engine->snapshot();
@@ -167,17 +168,20 @@ double distance(std::span<const float> a, std::span<const float> b) {
 }
 
 TEST_F(Bf16Test, TrainsNearlyAsFloat32Does) {
-  for (const NetworkShape& shape : {NetworkShape{{9, 128, 256, 128, 1}}, {{9, 33, 65, 1}}, {{9, 1025, 1}}}) {
-    for (const std::uint32_t batch : {31U, 32U, 200U}) {
-      for (const int threads : {1, 2}) {
-        const Trained rounded = train(MathMode::bf16, shape, batch, threads);
-        const Trained exact = train(MathMode::fp32, shape, batch, threads);
-        EXPECT_LT(distance(rounded.state.parameters, exact.state.parameters), 0.15);
-        EXPECT_GT(distance(rounded.state.parameters, exact.state.parameters), 0.0);
-        EXPECT_NEAR(rounded.loss, exact.loss, 0.02);
-        EXPECT_NEAR(static_cast<double>(rounded.correct), static_cast<double>(exact.correct), 10);
-      }
-    }
+  struct Case {
+    NetworkShape shape;
+    std::uint32_t batch;
+    int threads;
+  };
+  for (const auto& [shape, batch, threads] :
+       {Case{{{9, 128, 256, 128, 1}}, 32, 1}, Case{{{9, 128, 256, 128, 1}}, 31, 2},
+        Case{{{9, 33, 65, 1}}, 31, 1}, Case{{{9, 33, 65, 1}}, 200, 2}, Case{{{9, 1025, 1}}, 32, 2}}) {
+    const Trained rounded = train(MathMode::bf16, shape, batch, threads);
+    const Trained exact = train(MathMode::fp32, shape, batch, threads);
+    EXPECT_LT(distance(rounded.state.parameters, exact.state.parameters), 0.1);
+    EXPECT_GT(distance(rounded.state.parameters, exact.state.parameters), 0.0);
+    EXPECT_NEAR(rounded.loss, exact.loss, 0.02);
+    EXPECT_NEAR(static_cast<double>(rounded.correct), static_cast<double>(exact.correct), 8);
   }
 }
 

@@ -18,6 +18,10 @@ TEST(Partition, TwoThreadsDivideTheWideLayersAndRepeatTheSmallOnes) {
   EXPECT_EQ(best_splits({{9, 128, 256, 128, 1}}, 2), (std::vector{whole, columns, rows, whole}));
 }
 
+TEST(Partition, ASmallNetworkIsNotWorthAMeeting) {
+  EXPECT_EQ(best_splits({{9, 33, 17, 1}}, 2), (std::vector{whole, whole, whole}));
+}
+
 TEST(Partition, ALargeLayerBeforeTheLastIsDividedToo) {
   EXPECT_EQ(best_splits({{9, 2048, 1}}, 2), (std::vector{columns, rows}));
 }
