@@ -25,7 +25,7 @@ constexpr Primitive kPrimitives[] = {
     {"null", Kind::null},     {"boolean", Kind::boolean}, {"int", Kind::integer}, {"long", Kind::integer},
     {"float", Kind::float32}, {"double", Kind::float64},  {"bytes", Kind::bytes}, {"string", Kind::string}};
 
-[[noreturn]] void refuse(std::string reason) { throw AvroSchemaError(std::move(reason)); }
+[[noreturn]] void refuse(const std::string& reason) { throw AvroSchemaError(reason); }
 
 const Json& member(const Json& object, const char* name) {
   const auto found = object.find(name);
@@ -102,7 +102,7 @@ std::string SchemaReader::define(const Json& json, const std::string& space, std
   const std::string full =
       full_name(name, own != json.end() && own->is_string() ? own->get<std::string>() : space);
   const std::size_t dot = full.rfind('.');
-  const std::string within = dot == std::string::npos ? std::string() : full.substr(0, dot);
+  std::string within = dot == std::string::npos ? std::string() : full.substr(0, dot);
   if (!names_.emplace(full, type).second) refuse(fmt::format("{} is defined twice", full));
   for (const std::string& alias : texts_of(json, "aliases")) names_.emplace(full_name(alias, within), type);
   return within;

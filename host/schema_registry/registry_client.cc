@@ -45,7 +45,7 @@ void require_good_address(std::string& url) {
 // What the registry gives as the reason; else what it answered.
 std::string reason_in(const HttpReply& reply) {
   const Json json = Json::parse(reply.body, nullptr, false);
-  const std::string status = fmt::format("HTTP status {}", reply.status);
+  std::string status = fmt::format("HTTP status {}", reply.status);
   if (!json.is_object() || !json.contains("message") || !json["message"].is_string()) return status;
   return fmt::format("{}: {}", status, json["message"].get<std::string>().substr(0, 200));
 }

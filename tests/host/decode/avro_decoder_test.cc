@@ -78,8 +78,9 @@ std::string told(const AvroDecoder& decoder, std::string_view value) {
 }
 
 DecoderSettings plain(const std::string& schema, std::vector<std::string> features) {
+  const auto count = static_cast<std::uint32_t>(features.size());
   return {.format = RecordFormat::avro,
-          .features = static_cast<std::uint32_t>(features.size()),
+          .features = count,
           .feature_names = std::move(features),
           .schemas = {.text = schema}};
 }
@@ -336,6 +337,7 @@ TEST(AvroDecoder, FetchesASchemaOnceForAllThreads) {
   std::vector<int> good(4);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(good.size());
     for (int& count : good) {
       threads.emplace_back([&] {
         for (int i = 0; i < 1000; ++i) count += decode(decoder, value).outcome.good ? 1 : 0;

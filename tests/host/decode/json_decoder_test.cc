@@ -45,8 +45,9 @@ RecordView record(std::string_view value) {
 }
 
 DecoderSettings named(std::vector<std::string> features) {
+  const auto count = static_cast<std::uint32_t>(features.size());
   return {.format = RecordFormat::json,
-          .features = static_cast<std::uint32_t>(features.size()),
+          .features = count,
           .feature_names = std::move(features)};
 }
 DecoderSettings labelled(DecoderSettings settings, const std::string& path) {
@@ -89,6 +90,7 @@ TEST(JsonDecoder, FindsNamesThatAreWrittenWithEscapes) {
 
 TEST(JsonDecoder, FindsEachOfHundredsOfFeaturesInAnyOrder) {
   std::vector<std::string> names;
+  names.reserve(300);
   for (int i = 0; i < 300; ++i) names.push_back("sensor_" + std::to_string(i));
   std::vector<std::size_t> order(names.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -282,6 +284,7 @@ TEST(JsonDecoder, DecodesOnSeveralThreadsAtATime) {
   std::vector<int> good(4);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(good.size());
     for (int& count : good) {
       threads.emplace_back([&] {
         for (int i = 0; i < 2000; ++i) count += decode(decoder, record(value)).outcome.good ? 1 : 0;
