@@ -28,6 +28,7 @@
 #include "config/completion.h"
 #include "config/man_page.h"
 #include "config/options.h"
+#include "decode/decode_stopped.h"
 #include "report/metrics_table.h"
 
 namespace millrace {
@@ -116,6 +117,9 @@ int main(int argc, char** argv) {
     const millrace::ExitCode code = millrace::run(millrace::resolve_options(argc, argv, environ));
     millrace::flush_output();
     millrace::leave(code);
+  } catch (const millrace::DecodeStopped&) {
+    // A stop that came while a schema was waited for: nothing that needed it was begun.
+    millrace::leave(millrace::ExitCode::done);
   } catch (const std::exception& error) {
     std::fflush(stdout);
     const millrace::ExitCode code = millrace::exit_code_for(error);

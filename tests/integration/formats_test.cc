@@ -103,14 +103,21 @@ TEST_F(Formats, AStateGoesOnWhereTheFormatOfRecordsChanges) {
 TEST_F(Formats, AStopEndsARunThatWaitsForTheRegistry) {
   broker_.create_topic(topic_, 1);
   support::RecordProducer(broker_.brokers()).send(topic_, 0, {{"1", std::string("\0\0\0\0\1\0\0\0\0", 9)}});
-  support::SilentServer registry;
-  support::Process run(millrace_command(
-      {"train", "--brokers", broker_.brokers(), "--topic", topic_, "--features", "a", "--format", "avro",
-       "--schema-registry", registry.url(), "--state", state(), "--window-ms", "100", "--quiet"}));
-  registry.await_caller();
-  run.send(SIGTERM);
-  const ProcessResult stopped = run.wait(kRunLimit);
-  EXPECT_EQ(stopped.exit_code, 0) << stopped.describe();
+  broker_.create_topic(topic_ + ".csv", 1);
+  support::RecordProducer(broker_.brokers()).send(topic_ + ".csv", 0, {{"1", "0.5"}});
+  succeed({"train", "--brokers", broker_.brokers(), "--topic", topic_ + ".csv", "--columns", "a",
+           "--features", "a", "--state", state(), "--stop", "end", "--quiet"});
+  for (const Words& command : {Words{"train", "--features", "a", "--window-ms", "100"}, Words{"evaluate"},
+                               Words{"predict", "--to", topic_ + ".csv", "--group", group_}}) {
+    support::SilentServer registry;
+    support::Process run(millrace_command(
+        joined(command, {"--brokers", broker_.brokers(), "--topic", topic_, "--state", state(), "--format",
+                         "avro", "--schema-registry", registry.url(), "--quiet"})));
+    registry.await_caller();
+    run.send(SIGTERM);
+    const ProcessResult stopped = run.wait(kRunLimit);
+    EXPECT_EQ(stopped.exit_code, 0) << stopped.describe();
+  }
 }
 
 }  // namespace
