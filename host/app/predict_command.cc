@@ -11,6 +11,7 @@
 #include "app/avro_schemas.h"
 #include "app/log_output.h"
 #include "app/predict_options.h"
+#include "app/predict_watch.h"
 #include "app/stop_signals.h"
 #include "app/summaries.h"
 #include "decode/decoder_choice.h"
@@ -61,8 +62,8 @@ PredictSummary summary_of(const PredictCounts& counts, const RowScorer& scorer) 
 
 PredictSummary summary_of(const TopicResult& result, const RowScorer& scorer) {
   PredictSummary summary = summary_of(result.counts, scorer);
-  summary.topics = {.transactions = result.transactions,
-                    .aborted = result.aborted,
+  summary.topics = {.transactions = result.counts.transactions,
+                    .aborted = result.counts.aborted,
                     .data_losses = result.data_losses,
                     .lost_offsets = result.lost_offsets};
   for (const CommitOffset& offset : result.committed)
@@ -95,10 +96,17 @@ ExitCode run_predict(const OptionValues& options) {
   engine.cuda.note = [&](const std::string& sentence) { progress.note(sentence); };
   RowScorer scorer(engine, *decoder, models);
 
+  std::optional<PredictWatch> watch;
+  if (!options.text("listen").empty() && !options.flag("stdin")) {
+    watch.emplace(options);
+    progress.note(fmt::format("Listening on {}", watch->url()));
+  }
+
   signals.set_idle(true);
   const auto observe = [&](const PredictCounts& counts) {
     signals.set_idle(false);
     progress.update(sample_of(counts));
+    if (watch) watch->take(counts, models.checkpoint());
   };
   PredictSummary summary;
   PredictCounts counts;

@@ -17,6 +17,14 @@ namespace {
 
 constexpr const char* kJson = "application/json";
 
+HttpResponse response_of(const RunHealth::Verdict& verdict, const char* good, const char* bad) {
+  nlohmann::ordered_json json = {{"status", verdict.good ? good : bad}};
+  if (!verdict.good) json["reason"] = verdict.reason;
+  return {verdict.good ? 200 : 503, kJson, json.dump() + "\n"};
+}
+
+}  // namespace
+
 ListenAddress listen_address(const OptionValues& options) {
   const std::string& text = options.text("listen");
   const std::optional<ListenAddress> address = parse_listen_address(text);
@@ -25,14 +33,6 @@ ListenAddress listen_address(const OptionValues& options) {
                     "expected a port, which only this machine reaches, or an address and a port such as "
                     "0.0.0.0:9099");
 }
-
-HttpResponse response_of(const RunHealth::Verdict& verdict, const char* good, const char* bad) {
-  nlohmann::ordered_json json = {{"status", verdict.good ? good : bad}};
-  if (!verdict.good) json["reason"] = verdict.reason;
-  return {verdict.good ? 200 : 503, kJson, json.dump() + "\n"};
-}
-
-}  // namespace
 
 RunWatch::RunWatch(const OptionValues& options, const TrainJob& job, std::stop_token stop)
     : health_(RunHealth::Clock::now(), answers_),

@@ -23,6 +23,9 @@
 
 namespace millrace {
 
+// What --listen says. Errors: OptionError.
+[[nodiscard]] ListenAddress listen_address(const OptionValues& options);
+
 class RunWatch {
  public:
   // Answers from now on. `stop`: that the run was asked to end. Errors: OptionError.

@@ -272,6 +272,10 @@ constexpr std::array kOptions = {
     Option{"listen", text, "[HOST:]PORT", output, only(train), kNone, "", kAny,
            "Serve health, metrics and a live page over HTTP while training; without HOST only to this "
            "machine; port 0 takes a free one and says which"},
+    Option{"listen", text, "[HOST:]PORT", output, only(predict), kNone, "", kAny,
+           "Serve health and metrics over HTTP while predicting from topics; without HOST only to this "
+           "machine; port "
+           "0 takes a free one and says which"},
     Option{"tensorboard", text, "DIR", output, only(train), kNone, "", kAny,
            "Write scalars for TensorBoard into this folder, each run a file of its own"},
     Option{

@@ -15,7 +15,9 @@ struct PredictCounts {
   std::uint64_t records = 0;  // or lines; bad ones and tombstones included
   std::uint64_t rows = 0;     // that were scored, each an answer
   BadRecordCounts bad_records{};
-  std::uint64_t models = 0;  // that newer checkpoints brought meanwhile
+  std::uint64_t transactions = 0;  // committed; of topics alone
+  std::uint64_t aborted = 0;       // and their records predicted again
+  std::uint64_t models = 0;        // that newer checkpoints brought meanwhile
   // Of records, from their timestamp to the commit of their prediction; of lines, from their arrival to their
   // answer.
   LatencyHistogram latency;

@@ -194,7 +194,7 @@ class TopicRun {
     counts.records += pending_.records;
     counts.rows += pending_.rows;
     add_to(counts.bad_records, pending_.bad_records);
-    ++result_.transactions;
+    ++counts.transactions;
     forget();
     return true;
   }
@@ -202,7 +202,7 @@ class TopicRun {
   void go_back() {
     producer_.abort();
     reader_.go_back();
-    ++result_.aborted;
+    ++result_.counts.aborted;
     forget();
   }
 

@@ -47,8 +47,6 @@ struct TopicJob {
 
 struct TopicResult {
   PredictCounts counts;
-  std::uint64_t transactions = 0;  // committed
-  std::uint64_t aborted = 0;
   std::uint64_t data_losses = 0;
   std::uint64_t lost_offsets = 0;
   std::vector<CommitOffset> committed;  // of the partitions that were this process's at its end

@@ -7,6 +7,7 @@
 #include <optional>
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
+#include <utility>
 
 namespace millrace {
 namespace {
@@ -38,9 +39,9 @@ Samples per_partition(const RunStatus& status, Value value) {
   return samples;
 }
 
-Samples bad_records(const RunStatus& status) {
+Samples by_reason(const ReasonCounts& counts) {
   Samples samples;
-  for (const auto& [reason, count] : status.run.bad_records_by_reason) {
+  for (const auto& [reason, count] : counts) {
     samples.push_back({{{"reason", reason}}, static_cast<double>(count)});
   }
   return samples;
@@ -76,7 +77,8 @@ constexpr std::array kMetrics = {
            "Updates dropped because a loss or a gradient was not finite",
            [](const RunStatus& s) { return one(s.run.skipped_steps); }},
     Metric{"millrace_bad_records_total", counter, "reason",
-           "Records that gave no row; a tombstone is counted here and is no error", &bad_records},
+           "Records that gave no row; a tombstone is counted here and is no error",
+           [](const RunStatus& s) { return by_reason(s.run.bad_records_by_reason); }},
 
     Metric{"millrace_prequential_loss_nats", gauge, "",
            "Mean binary cross-entropy of the newest rows, each scored before it was trained",
@@ -167,6 +169,67 @@ constexpr std::array kMetrics = {
            }},
 };
 
+Samples latency(const PredictStatus& status) {
+  Samples samples;
+  for (const auto& [percentile, value] :
+       {std::pair{"50", status.latency_p50_s}, {"99", status.latency_p99_s}}) {
+    if (value) samples.push_back({{{"percentile", percentile}}, *value});
+  }
+  return samples;
+}
+
+constexpr std::array kPredictMetrics = {
+    PredictMetric{
+        "millrace_build_info", gauge, "version,librdkafka,engine", "1; what runs, in its labels",
+        [](const PredictStatus& s) {
+          return Samples{{{{"version", s.version}, {"librdkafka", s.kafka_client}, {"engine", s.engine}}, 1}};
+        }},
+    PredictMetric{"millrace_ready", gauge, "", "1 where /readyz answers 200, else 0",
+                  [](const PredictStatus& s) { return one(s.ready ? 1 : 0); }},
+
+    PredictMetric{"millrace_records_total", counter, "",
+                  "Records whose offsets are committed, bad ones included",
+                  [](const PredictStatus& s) { return one(s.records); }},
+    PredictMetric{"millrace_predictions_total", counter, "", "Predictions committed, one a row",
+                  [](const PredictStatus& s) { return one(s.rows); }},
+    PredictMetric{"millrace_bad_records_total", counter, "reason",
+                  "Records that gave no row; a tombstone is counted here and is no error",
+                  [](const PredictStatus& s) { return by_reason(s.bad_records_by_reason); }},
+    PredictMetric{
+        "millrace_prediction_latency_seconds", gauge, "percentile",
+        "Time from a record's timestamp to the commit of its prediction, of all records of this run",
+        &latency},
+
+    PredictMetric{"millrace_transactions_total", counter, "", "Transactions committed",
+                  [](const PredictStatus& s) { return one(s.transactions); }},
+    PredictMetric{"millrace_transactions_aborted_total", counter, "",
+                  "Transactions that failed; their records were predicted again",
+                  [](const PredictStatus& s) { return one(s.aborted); }},
+
+    PredictMetric{"millrace_model_info", gauge, "model", "1; the checkpoint and the weights that predict",
+                  [](const PredictStatus& s) {
+                    return Samples{{{{"model", s.model}}, 1}};
+                  }},
+    PredictMetric{"millrace_model_timestamp_seconds", gauge, "",
+                  "When the checkpoint that predicts was written; its age is time() less this",
+                  [](const PredictStatus& s) {
+                    return one(static_cast<double>(s.checkpoint_at_ms) / kMillisecondsPerSecond);
+                  }},
+    PredictMetric{"millrace_models_total", counter, "", "Newer checkpoints that were taken up",
+                  [](const PredictStatus& s) { return one(s.models); }},
+
+    PredictMetric{"process_resident_memory_bytes", gauge, "", "Resident memory",
+                  [](const PredictStatus& s) { return one(s.resident_bytes); }},
+    PredictMetric{"process_cpu_seconds_total", counter, "", "Processor time, user and system",
+                  [](const PredictStatus& s) { return one(s.cpu_s); }},
+    PredictMetric{"process_open_fds", gauge, "", "Open file descriptors",
+                  [](const PredictStatus& s) { return one(s.open_files); }},
+    PredictMetric{"process_start_time_seconds", gauge, "", "When the run began",
+                  [](const PredictStatus& s) {
+                    return one(static_cast<double>(s.started_at_ms) / kMillisecondsPerSecond);
+                  }},
+};
+
 // A column's name need not be UTF-8, and a label must be.
 std::string utf8(const std::string& text) {
   using nlohmann::json;
@@ -175,7 +238,8 @@ std::string utf8(const std::string& text) {
 
 std::string_view name_of(MetricType type) { return type == counter ? "counter" : "gauge"; }
 
-prometheus::MetricFamily family_of(const Metric& metric, const RunStatus& status) {
+template <typename Status>
+prometheus::MetricFamily family_of(const MetricOf<Status>& metric, const Status& status) {
   prometheus::MetricFamily family{
       .name = std::string(metric.name),
       .help = std::string(metric.sentence),
@@ -189,19 +253,34 @@ prometheus::MetricFamily family_of(const Metric& metric, const RunStatus& status
   return family;
 }
 
-}  // namespace
-
-std::span<const Metric> metric_table() { return kMetrics; }
-
-std::string prometheus_text(const RunStatus& status) {
+template <typename Status>
+std::string text_of(std::span<const MetricOf<Status>> table, const Status& status) {
   std::vector<prometheus::MetricFamily> families;
-  for (const Metric& metric : kMetrics) {
+  for (const MetricOf<Status>& metric : table) {
     prometheus::MetricFamily family = family_of(metric, status);
     if (!family.metric.empty()) families.push_back(std::move(family));
   }
   const prometheus::TextSerializer serializer;
   return static_cast<const prometheus::Serializer&>(serializer).Serialize(families);
 }
+
+template <typename Status>
+std::string rows_of(std::span<const MetricOf<Status>> table) {
+  std::string rows = "| metric | type | labels | what it says |\n|---|---|---|---|\n";
+  for (const MetricOf<Status>& metric : table) {
+    rows += fmt::format("| `{}` | {} | {} | {}. |\n", metric.name, name_of(metric.type), metric.labels,
+                        metric.sentence);
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::span<const Metric> metric_table() { return kMetrics; }
+std::span<const PredictMetric> predict_metric_table() { return kPredictMetrics; }
+
+std::string prometheus_text(const RunStatus& status) { return text_of(metric_table(), status); }
+std::string prometheus_text(const PredictStatus& status) { return text_of(predict_metric_table(), status); }
 
 std::string metrics_markdown() {
   std::string page =
@@ -210,12 +289,13 @@ std::string metrics_markdown() {
       "`millrace train --listen 9099` serves them at `http://127.0.0.1:9099/metrics`, in Prometheus' text "
       "format;\n"
       "[Watching a run](monitoring.md) says how to collect and draw them. Counters begin at 0 with each "
-      "run.\n\n"
-      "| metric | type | labels | what it says |\n|---|---|---|---|\n";
-  for (const Metric& metric : kMetrics) {
-    page += fmt::format("| `{}` | {} | {} | {}. |\n", metric.name, name_of(metric.type), metric.labels,
-                        metric.sentence);
-  }
+      "run.\n\n";
+  page += rows_of(metric_table());
+  page +=
+      "\n## Of predictions\n\n"
+      "`millrace predict --listen 9099` serves these there, besides `/healthz` and `/readyz`. The lag is the "
+      "group's, at the broker.\n\n";
+  page += rows_of(predict_metric_table());
   return page;
 }
 

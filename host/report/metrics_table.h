@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "report/predict_status.h"
 #include "report/run_status.h"
 
 namespace millrace {
@@ -22,18 +23,24 @@ struct MetricSample {
   double value = 0;
 };
 
-struct Metric {
+template <typename Status>
+struct MetricOf {
   std::string_view name;
   MetricType type;
-  std::string_view labels;                                     // names, with commas between them; empty: none
-  std::string_view sentence;                                   // without a final full stop
-  std::vector<MetricSample> (*read)(const RunStatus& status);  // what is undefined has no sample
+  std::string_view labels;                                  // names, with commas between them; empty: none
+  std::string_view sentence;                                // without a final full stop
+  std::vector<MetricSample> (*read)(const Status& status);  // what is undefined has no sample
 };
 
+using Metric = MetricOf<RunStatus>;
+using PredictMetric = MetricOf<PredictStatus>;
+
 [[nodiscard]] std::span<const Metric> metric_table();
+[[nodiscard]] std::span<const PredictMetric> predict_metric_table();
 
 // Prometheus' text format, version 0.0.4.
 [[nodiscard]] std::string prometheus_text(const RunStatus& status);
+[[nodiscard]] std::string prometheus_text(const PredictStatus& status);
 inline constexpr const char* kPrometheusTextType = "text/plain; version=0.0.4; charset=utf-8";
 
 // docs/metrics.md.

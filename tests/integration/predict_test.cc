@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "integration/kafka_test.h"
+#include "support/http_get.h"
 #include "support/record_reader.h"
 #include "support/topic_admin.h"
 
@@ -150,7 +151,10 @@ TEST_F(Predict, TakesUpTheCheckpointsOfATrainerWhileItRuns) {
   make_topics();
   support::RecordProducer producer(broker_.brokers());
   producer.send(topic_, 0, numbered(0, 1));
-  Process running(millrace_command(predict()));
+  Process running(millrace_command(predict({"--listen", "0"})));
+  const auto line = running.wait_for_line("Listening on http://127.0.0.1:[0-9]+/", kRunLimit);
+  ASSERT_TRUE(line) << running.wait(0s).describe();
+  const auto port = static_cast<std::uint16_t>(std::stoi(line->substr(line->rfind(':') + 1)));
   ASSERT_TRUE(comes_true(kRunLimit, [&] { return predictions().size() == 1; })) << running.err();
   std::filesystem::remove_all(state());  // another network, so that its numbers begin anew
   train_more();
@@ -161,6 +165,12 @@ TEST_F(Predict, TakesUpTheCheckpointsOfATrainerWhileItRuns) {
     producer.send(topic_, 0, numbered(sent++, 1));
     return predictions().back().header("millrace.model") != first;
   }));
+  const std::string newer = predictions().back().header("millrace.model");
+  EXPECT_TRUE(comes_true(kRunLimit, [&] {
+    return support::http_get(port, "/metrics").body.find("millrace_model_info{model=\"" + newer) !=
+           std::string::npos;
+  })) << support::http_get(port, "/metrics").body;
+  EXPECT_EQ(support::http_get(port, "/readyz").status, 200);
   running.send(SIGTERM);
   const ProcessResult result = running.wait(10s);
   EXPECT_EQ(result.exit_code, 0) << result.describe();

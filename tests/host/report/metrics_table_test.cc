@@ -52,6 +52,41 @@ TEST(Metrics, PassPromtool) {
   EXPECT_EQ(result.out + result.err, "");
 }
 
+PredictStatus sample_predictions() {
+  return {.version = "1.0",
+          .kafka_client = "2.0.2",
+          .engine = "cpu",
+          .ready = true,
+          .records = 1'234'567'890'123,
+          .bad_records_by_reason = {{"malformed", 3}},
+          .latency_p50_s = 0.034,
+          .latency_p99_s = 0.062,
+          .model = "42-0123456789abcdef",
+          .checkpoint_at_ms = 1'764'000'050'000};
+}
+
+TEST(PredictMetrics, PassPromtoolAndSayLatenciesInSeconds) {
+  const std::string text = prometheus_text(sample_predictions());
+  EXPECT_THAT(text, HasSubstr("millrace_prediction_latency_seconds{percentile=\"99\"} 0.062\n"));
+  EXPECT_THAT(text, HasSubstr("\nmillrace_records_total 1234567890123\n"));
+  const support::ProcessResult result = support::run_process(
+      {.arguments = {MILLRACE_PROMTOOL, "check", "metrics"}, .input = text}, std::chrono::seconds(60));
+  EXPECT_EQ(result.exit_code, 0) << result.describe();
+  EXPECT_EQ(result.out + result.err, "");
+}
+
+TEST(PredictMetrics, HaveTheLabelsThatTheTableSays) {
+  for (const PredictMetric& metric : predict_metric_table()) {
+    const auto samples = metric.read(sample_predictions());
+    EXPECT_FALSE(samples.empty()) << metric.name;
+    for (const MetricSample& sample : samples) {
+      std::string names;
+      for (const auto& [name, value] : sample.labels) names += (names.empty() ? "" : ",") + name;
+      EXPECT_EQ(names, metric.labels) << metric.name;
+    }
+  }
+}
+
 TEST(MetricTable, HasEachNameOnce) {
   std::set<std::string_view> names;
   for (const Metric& metric : metric_table()) {
