@@ -43,6 +43,7 @@ class Consumer {
                                       {"enable.auto.commit", "false"},
                                       {"enable.partition.eof", "true"},
                                       {"auto.offset.reset", "error"},
+                                      {"fetch.wait.max.ms", "50"},  // an end comes after so long
                                       {"fetch.message.max.bytes", "30000000"}}) {
       rd_kafka_conf_set(conf, name, value.c_str(), nullptr, 0);
     }
@@ -63,6 +64,7 @@ class Consumer {
     const rd_kafka_resp_err_t code =
         rd_kafka_query_watermark_offsets(handle_, topic.c_str(), partition, &begin, &end, kTimeoutMs);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(code));
+    if (begin == end) return;
     rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_assign(handle_, list);
