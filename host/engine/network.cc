@@ -42,7 +42,7 @@ Network::Network(const VectorKernels& kernels, const ParameterArrays& arrays, co
     if (layer < last_layer())
       transposed_.push_back(make_rows(arrays.outputs(layer), capacity, 41 + 7 * layer));
   }
-  for (const std::size_t stagger : {11, 29})
+  for (const std::size_t stagger : {11U, 29U})
     gradients_.push_back(make_rows(widest(arrays.shape()), capacity, stagger));
 }
 
