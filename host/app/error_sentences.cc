@@ -11,6 +11,7 @@
 #include "millrace/window.h"
 
 #include "app/input_row_error.h"
+#include "decode/field_outcome.h"
 #include "model_file/model_file_error.h"
 #include "schema_registry/registry_error.h"
 
@@ -142,10 +143,10 @@ std::string phrase_for(std::string_view reason_name) {
 }
 
 std::string sentence(const BadRecordError& error) {
-  const std::string field = error.field.empty() ? std::string() : fmt::format(" (field {})", error.field);
   return fmt::format(
       "The record at offset {} of {}/{} {}{}; --errors-tolerance all counts such records and skips them.",
-      error.offset, error.partition.topic, error.partition.partition, phrase_for(error.reason), field);
+      error.offset, error.partition.topic, error.partition.partition, phrase_for(error.reason),
+      place_in_record(error.row, error.field));
 }
 
 std::string sentence(const BadShareError& error) {

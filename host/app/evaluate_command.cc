@@ -24,7 +24,7 @@ ProgressSample sample_of(const EvaluateTick& tick) {
   const double seconds = tick.elapsed.count();
   return {.seconds = seconds,
           .rows = tick.metrics.rows,
-          .bad_records = tick.records - tick.metrics.rows,
+          .bad_records = tick.bad_records,
           .rows_per_s = seconds > 0 ? static_cast<double>(tick.metrics.rows) / seconds : 0,
           .loss = tick.metrics.loss,
           .accuracy = tick.metrics.accuracy};
@@ -48,7 +48,7 @@ ExitCode run_evaluate(const OptionValues& options) {
   job.decoder.schemas = avro_schemas(options, signals.token());
   const EvaluateResult result = run_evaluate_job(
       job, *checkpoint, [&](const EvaluateTick& tick) { progress.update(sample_of(tick)); }, signals.token());
-  progress.finish(sample_of({result.records, result.metrics, result.elapsed}));
+  progress.finish(sample_of({sum_of(result.bad_records), result.metrics, result.elapsed}));
 
   EvaluateSummary summary = summary_of(result);
   summary.checkpoint = checkpoint_file_name(checkpoint->sequence);

@@ -66,7 +66,17 @@ FeedRules feed_rules(const OptionValues& options) {
     throw OptionError(Kind::conflict, options.written("columns"), rules.record.label,
                       "the label is no feature; --label-as column sends it as the last column");
   }
-  rules.record.label_place = options.text("label-as") == "key" ? LabelPlace::key : LabelPlace::last_column;
+  const bool packed = options.text("format") == "packed";
+  const bool as_key = options.text("label-as") == "key";
+  if (packed && as_key && options.given("label-as")) {
+    throw OptionError(Kind::conflict, options.written("label-as"), "key",
+                      "a packed record holds many rows with a label each, and has them in its value");
+  }
+  if (!packed && options.given("rows-per-record")) {
+    throw OptionError(Kind::conflict, options.written("rows-per-record"), "", "it needs --format packed");
+  }
+  rules.record.numbers_only = packed;
+  rules.record.label_place = as_key && !packed ? LabelPlace::key : LabelPlace::last_column;
   rules.record.label_map = label_map(options);
   rules.split = split_rule(options);
   rules.repeat = static_cast<std::uint64_t>(options.integer("repeat"));

@@ -85,7 +85,7 @@ void LiveStatus::take(const TrainTick& tick, const SourceCounts& source) {
   run.steps = tick.counts.steps;
   run.skipped_steps = tick.counts.skipped_steps;
   run.bad_records_by_reason = all_reason_counts(tick.counts.bad_records);
-  run.bad_records = tick.counts.records - tick.counts.rows;
+  run.bad_records = sum_of(tick.counts.bad_records);
   status_.decoded_rows = tick.ring.rows;
   status_.window_slots = tick.ring.slots;
   status_.full_window_slots = tick.ring.full;

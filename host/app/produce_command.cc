@@ -21,6 +21,7 @@
 #include "app/feed_rules.h"
 #include "app/input_row_error.h"
 #include "app/job_options.h"
+#include "app/record_packer.h"
 #include "kafka/admin.h"
 #include "kafka/client.h"
 #include "kafka/producer.h"
@@ -116,9 +117,10 @@ class SendProgress {
 
 struct Sent {
   std::uint64_t rows = 0;
+  std::uint64_t records = 0;
   std::uint64_t bytes = 0;  // keys and values
   double seconds = 0;
-  std::vector<std::uint64_t> rows_by_partition;
+  std::vector<std::uint64_t> records_by_partition;
 
   [[nodiscard]] double rows_per_s() const { return seconds > 0 ? static_cast<double>(rows) / seconds : 0; }
 };
@@ -145,33 +147,46 @@ Sent send_all(RecordFeed& feed, TopicProducer& producer, const OptionValues& opt
   const Clock::time_point begin = Clock::now();
   SendProgress progress(options.flag("quiet"));
   Sent sent;
+  const RecordSink send = [&](const MadeRecord& record) {
+    producer.send(record.key, record.value);
+    sent.bytes += record.value.size() + (record.key ? record.key->size() : 0);
+  };
+  std::optional<RecordPacker> packer;
+  if (options.text("format") == "packed") {
+    packer.emplace(feed.fields(), !options.text("label").empty(),
+                   static_cast<std::uint32_t>(options.integer("rows-per-record")), send);
+  }
+  const auto send_rest = [&] {
+    if (packer) packer->flush();
+    producer.flush();
+  };
   try {
     feed.run([&](const MadeRecord& record) {
       pace.wait_for_turn(sent.rows);
-      producer.send(record.key, record.value);
+      packer ? packer->add(record) : send(record);
       ++sent.rows;
-      sent.bytes += record.value.size() + (record.key ? record.key->size() : 0);
       progress.update(sent.rows);
     });
   } catch (const InputRowError& error) {
-    producer.flush();
+    send_rest();
     throw InputRowError(error.input, error.line,
                         fmt::format("{} (rows sent before it: {})", error.reason, sent.rows));
   }
-  producer.flush();
-  sent.rows = producer.delivered();
+  send_rest();
+  sent.records = producer.delivered();
   sent.seconds = seconds_since(begin);
-  sent.rows_by_partition = producer.delivered_by_partition();
+  sent.records_by_partition = producer.delivered_by_partition();
   return sent;
 }
 
 std::string json_of(const Sent& sent) {
   nlohmann::ordered_json partitions = nlohmann::ordered_json::object();
-  for (std::size_t partition = 0; partition < sent.rows_by_partition.size(); ++partition) {
-    partitions[std::to_string(partition)] = sent.rows_by_partition[partition];
+  for (std::size_t partition = 0; partition < sent.records_by_partition.size(); ++partition) {
+    partitions[std::to_string(partition)] = sent.records_by_partition[partition];
   }
   return nlohmann::ordered_json{{"schema_version", kSummarySchemaVersion},
                                 {"rows", sent.rows},
+                                {"records", sent.records},
                                 {"bytes", sent.bytes},
                                 {"seconds", sent.seconds},
                                 {"rows_per_s", sent.rows_per_s()},
@@ -184,12 +199,15 @@ std::string counted(std::uint64_t number, const char* thing) {
 }
 
 std::string text_of(const Sent& sent, const std::string& topic) {
-  std::string text = fmt::format("{} ({}) in {:.2f} s, {:.0f} rows/s, to topic {}", counted(sent.rows, "row"),
-                                 counted(sent.bytes, "byte"), sent.seconds, sent.rows_per_s(), topic);
+  const std::string packed =
+      sent.records < sent.rows ? fmt::format(" in {}", counted(sent.records, "record")) : std::string();
+  std::string text =
+      fmt::format("{}{} ({}) in {:.2f} s, {:.0f} rows/s, to topic {}", counted(sent.rows, "row"), packed,
+                  counted(sent.bytes, "byte"), sent.seconds, sent.rows_per_s(), topic);
   const char* separator = ": ";
-  for (std::size_t partition = 0; partition < sent.rows_by_partition.size(); ++partition) {
+  for (std::size_t partition = 0; partition < sent.records_by_partition.size(); ++partition) {
     text += fmt::format("{}{} in partition {}", std::exchange(separator, ", "),
-                        sent.rows_by_partition[partition], partition);
+                        sent.records_by_partition[partition], partition);
   }
   return text;
 }

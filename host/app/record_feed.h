@@ -34,6 +34,9 @@ class RecordFeed {
   // Gives every record to the sink, and lets through what the sink throws. Once.
   void run(const RecordSink& sink);
 
+  // Of each record's value.
+  [[nodiscard]] std::size_t fields() const { return maker_.fields(); }
+
  private:
   struct HeldRecord {
     std::optional<std::string> key;

@@ -9,6 +9,7 @@
 
 #include "app/input_row_error.h"
 #include "config/nearest_name.h"
+#include "decode/field_outcome.h"
 
 namespace millrace {
 
@@ -62,11 +63,22 @@ MadeRecord RecordMaker::make(const CsvReader& row) {
   value_.clear();
   for (std::size_t at = 0; at < columns_.size(); ++at) {
     if (at > 0) value_ += ',';
-    const std::string& field = fields[columns_[at]];
-    append_csv_field(value_, columns_[at] == label_ ? map_label(row, field) : field);
+    const std::string& original = fields[columns_[at]];
+    const std::string& field = columns_[at] == label_ ? map_label(row, original) : original;
+    if (rules_.numbers_only) require_number(row, field, columns_[at]);
+    append_csv_field(value_, field);
   }
   record.value = value_;
   return record;
+}
+
+void RecordMaker::require_number(const CsvReader& row, const std::string& field, std::size_t column) const {
+  const ParsedNumber number = parse_number(trimmed(field));
+  const DecodeOutcome outcome = column == label_ ? check_label(number) : check_feature(number, 0);
+  if (outcome.good) return;
+  throw InputRowError(row.name(), row.line(),
+                      fmt::format("{} in column {} {}", field.empty() ? "nothing" : field, column + 1,
+                                  column == label_ ? "is no label from 0 to 1" : "is no finite number"));
 }
 
 const std::string& RecordMaker::map_label(const CsvReader& row, const std::string& label) const {

@@ -20,6 +20,7 @@ struct RecordRules {
   std::string label;                 // the label's column; empty: none, and keys are null
   LabelPlace label_place = LabelPlace::key;
   std::vector<std::pair<std::string, std::string>> label_map;  // from, to; empty: labels stay as they are
+  bool numbers_only = false;  // features are numbers or missing, and labels lie in [0, 1]
 };
 
 // Views into the maker; valid until its next record.
@@ -35,10 +36,15 @@ class RecordMaker {
   // InputRowError for one that it names twice.
   RecordMaker(RecordRules rules, const CsvReader& header);
 
-  // Throws InputRowError: another number of fields than the header has, or a label that is not in the map.
+  // Throws InputRowError: another number of fields than the header has, a label that is not in the map, or
+  // what is no number where the rules ask for numbers.
   [[nodiscard]] MadeRecord make(const CsvReader& row);
 
+  // Of each value.
+  [[nodiscard]] std::size_t fields() const { return columns_.size(); }
+
  private:
+  void require_number(const CsvReader& row, const std::string& field, std::size_t column) const;
   [[nodiscard]] const std::string& map_label(const CsvReader& row, const std::string& label) const;
 
   const RecordRules rules_;

@@ -86,7 +86,7 @@ void RunView::take(const TrainTick& tick, const SourceCounts& source) {
   newest_.rows = tick.counts.rows;
   newest_.windows = tick.counts.windows;
   newest_.steps = tick.counts.steps;
-  newest_.bad_records = tick.counts.records - tick.counts.rows;
+  newest_.bad_records = sum_of(tick.counts.bad_records);
   newest_.rows_per_s = seconds > 0 ? static_cast<double>(tick.counts.rows) / seconds : 0;
   newest_.lag = lag_behind(tick.finished, source.log_ends);
   if (tick.counts.windows <= kWindowsWithAuc || seconds >= auc_at_ + kSecondsPerAuc) {

@@ -81,7 +81,7 @@ void ScalarLog::write() {
       {"prequential/accuracy", static_cast<double>(sums_.correct) / rows},
       {"stream/lag_records", lag_},
       {"stream/rows_per_second", seconds_ > 0 ? static_cast<double>(counts_.rows) / seconds_ : 0},
-      {"stream/bad_records", static_cast<double>(counts_.records - counts_.rows)},
+      {"stream/bad_records", static_cast<double>(sum_of(counts_.bad_records))},
       {"training/skipped_steps", static_cast<double>(counts_.skipped_steps)}};
   if (sums_.trained_rows > 0) {
     points.push_back({"training/loss", sums_.training_loss / static_cast<double>(sums_.trained_rows)});

@@ -1,6 +1,6 @@
 // Decoding alone, on one core, beside a bound over the same bytes: for CSV a bare fast_float loop, which
 // knows that every value holds so many numbers and nothing else; for JSON simdjson, on demand, asked for each
-// member in the order in which they stand; for Avro a bare copy. None checks anything.
+// member in the order in which they stand; for Avro and packed values a bare copy. None checks anything.
 #pragma once
 
 #include <cstdint>
@@ -28,5 +28,9 @@ void convert_without_checks(std::span<const RecordView> records, std::uint32_t f
 
 // The bare copy. Every value ends with `features` float32.
 void copy_without_checks(std::span<const RecordView> records, std::uint32_t features, float* values);
+
+// The same of packed values.
+void copy_tables_without_checks(std::span<const RecordView> records, std::uint32_t features, float* values,
+                                float* labels);
 
 }  // namespace millrace

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <fmt/format.h>
 #include <new>
-#include <numeric>
 #include <vector>
 
 #include "millrace/errors.h"
@@ -57,7 +56,7 @@ Read read_all(const IngestBench& bench, const Decoder& decoder, const std::stop_
   while (WindowSlot* const slot = assembler.take()) {
     read.records += slot->records;
     read.rows += slot->rows;
-    read.bad_records += std::accumulate(slot->bad_records.begin(), slot->bad_records.end(), std::uint64_t{0});
+    read.bad_records += sum_of(slot->bad_records);
     assembler.give_back(slot);
   }
   read.seconds = watch.seconds();

@@ -8,6 +8,9 @@
 #include <random>
 #include <span>
 #include <stdexcept>
+#include <utility>
+
+#include "decode/packed_writer.h"
 
 namespace millrace {
 namespace {
@@ -56,6 +59,8 @@ std::string value_of(std::span<const float> row, const std::vector<std::string>&
       return json_value(row, names);
     case RecordFormat::avro:
       return avro_value(row);
+    case RecordFormat::packed:
+      break;  // many rows in a value
   }
   throw std::invalid_argument("a format without samples");
 }
@@ -86,17 +91,28 @@ SampleRecords::SampleRecords(std::size_t rows, std::uint32_t features, SampleVal
                              RecordFormat format) {
   std::mt19937 random(1);
   const std::vector<std::string> names = sample_names(features);
+  PackedWriter packed(features, true);
   std::vector<float> numbers(features);
   for (std::size_t row = 0; row < rows; ++row) {
     for (float& number : numbers) number = sample_value(values, random);
-    values_.push_back(value_of(numbers, names, format));
-    bytes_ += values_.back().size();
-    records_.push_back({.offset = static_cast<std::int64_t>(row),
-                        .key = random() % 2 == 0 ? "0" : "1",
-                        .value = values_.back(),
-                        .has_key = true,
-                        .has_value = true});
+    const bool positive = random() % 2 != 0;
+    if (format != RecordFormat::packed) {
+      add(value_of(numbers, names, format), positive ? "1" : "0");
+      continue;
+    }
+    packed.add(numbers, positive ? 1.0F : 0.0F);
+    if (packed.rows() == kPackedRows || row + 1 == rows) add(std::string(packed.take()), {});
   }
+}
+
+void SampleRecords::add(std::string value, std::string_view key) {
+  values_.push_back(std::move(value));
+  bytes_ += values_.back().size();
+  records_.push_back({.offset = static_cast<std::int64_t>(records_.size()),
+                      .key = key,
+                      .value = values_.back(),
+                      .has_key = !key.empty(),
+                      .has_value = true});
 }
 
 SampleWindow::SampleWindow(Engine& engine, std::uint32_t rows, std::uint32_t features) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "millrace/engine.h"
@@ -27,9 +28,12 @@ enum class SampleValues {
 [[nodiscard]] AvroSchemas sample_schemas(std::uint32_t features);
 
 // Records as a consumer would hand them out: values of a format, with members or fields named as by
-// sample_names where they have names, and the label as the key. The same rows in every format.
+// sample_names where they have names, and the label as the key; packed ones have it in the value. The same
+// rows in every format.
 class SampleRecords {
  public:
+  static constexpr std::uint32_t kPackedRows = 512;  // 20 KB of nine features
+
   SampleRecords(std::size_t rows, std::uint32_t features, SampleValues values,
                 RecordFormat format = RecordFormat::csv);
   SampleRecords(const SampleRecords&) = delete;
@@ -39,6 +43,8 @@ class SampleRecords {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }  // of all values
 
  private:
+  void add(std::string value, std::string_view key);  // a key that lives on
+
   std::deque<std::string> values_;  // that do not move
   std::vector<RecordView> records_;
   std::size_t bytes_ = 0;

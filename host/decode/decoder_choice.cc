@@ -5,6 +5,7 @@
 #include "decode/avro_decoder.h"
 #include "decode/csv_decoder.h"
 #include "decode/json_decoder.h"
+#include "decode/packed_decoder.h"
 
 namespace millrace {
 
@@ -16,6 +17,8 @@ std::unique_ptr<Decoder> make_decoder(const DecoderSettings& settings) {
       return std::make_unique<JsonDecoder>(settings);
     case RecordFormat::avro:
       return std::make_unique<AvroDecoder>(settings);
+    case RecordFormat::packed:
+      return std::make_unique<PackedDecoder>(settings);
   }
   throw std::invalid_argument("a format without a decoder");
 }

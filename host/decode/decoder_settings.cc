@@ -13,6 +13,7 @@ constexpr std::string_view kHeaderPrefix = "header:";
 
 constexpr std::array kFormatNames{std::pair{RecordFormat::csv, std::string_view("csv")},
                                   std::pair{RecordFormat::json, std::string_view("json")},
+                                  std::pair{RecordFormat::packed, std::string_view("packed")},
                                   std::pair{RecordFormat::avro, std::string_view("avro")}};
 
 // A separator that could stand in a number, around one, or in quotes would make fields ambiguous.

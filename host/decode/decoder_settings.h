@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-enum class RecordFormat : std::uint8_t { csv, json, avro };
+enum class RecordFormat : std::uint8_t { csv, json, avro, packed };
 
 // "csv" and so on, as --format says it.
 [[nodiscard]] std::string_view name_of(RecordFormat format);

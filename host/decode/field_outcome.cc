@@ -1,5 +1,7 @@
 #include "decode/field_outcome.h"
 
+#include <fmt/format.h>
+
 namespace millrace {
 namespace {
 
@@ -11,6 +13,11 @@ DecodeOutcome decode_label(std::string_view text, bool present, float& label) {
 }
 
 }  // namespace
+
+std::string place_in_record(std::int32_t row, std::string_view field) {
+  if (row < 0) return field.empty() ? std::string() : fmt::format(" (field {})", field);
+  return field.empty() ? fmt::format(" (row {})", row) : fmt::format(" (row {}, field {})", row, field);
+}
 
 DecodeOutcome check_feature(const ParsedNumber& number, std::int32_t field) {
   switch (number.kind) {

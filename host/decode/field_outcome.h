@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <string_view>
 
 #include "millrace/decoder.h"
@@ -18,6 +19,10 @@ namespace millrace {
 
 inline constexpr DecodeOutcome kGood{.good = true, .reason = BadRecordReason::malformed, .field = -1};
 inline constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+
+// Where something is wrong, for sentences: " (row 3, field age)", rows counted from 0; empty where nobody
+// knows.
+[[nodiscard]] std::string place_in_record(std::int32_t row, std::string_view field);
 
 [[nodiscard]] constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
 

@@ -111,9 +111,9 @@ DeadLetters::~DeadLetters() {
 }
 
 std::uint64_t DeadLetters::take_async(std::uint32_t partition, const RecordView& record,
-                                      BadRecordReason reason, std::int32_t field) {
+                                      const DecodeOutcome& outcome) {
   HeadersOwner headers = original_headers(record);
-  const Headers added = own_headers(partition, record, reason, field);
+  const Headers added = own_headers(partition, record, outcome);
   Letter* const letter =
       add(record.key.size() + record.value.size() + bytes_of(headers.get()) + kLetterOverheadBytes);
   if (letter == nullptr) return taken_;
@@ -198,9 +198,9 @@ std::uint64_t DeadLetters::acknowledged() const {
 }
 
 DeadLetters::Headers DeadLetters::own_headers(std::uint32_t partition, const RecordView& record,
-                                              BadRecordReason reason, std::int32_t field) const {
+                                              const DecodeOutcome& outcome) const {
   const TopicPartition& where = source_.partitions()[partition];
-  LetterText text = explain_(reason, field);
+  LetterText text = explain_(outcome);
   return {{"__connect.errors.topic", where.topic},
           {"__connect.errors.partition", std::to_string(where.partition)},
           {"__connect.errors.offset", std::to_string(record.offset)},

@@ -54,14 +54,14 @@ struct DeadLetterSettings {
 // Errors: KafkaError.
 class DeadLetters final : public BadRecordSink {
  public:
-  using Explain = std::function<LetterText(BadRecordReason reason, std::int32_t field)>;
+  using Explain = std::function<LetterText(const DecodeOutcome& outcome)>;
 
   // `source` names the partitions; it gave the records.
   DeadLetters(const DeadLetterSettings& settings, const RecordSource& source, Explain explain);
   ~DeadLetters() override;
 
-  std::uint64_t take_async(std::uint32_t partition, const RecordView& record, BadRecordReason reason,
-                           std::int32_t field) override;
+  std::uint64_t take_async(std::uint32_t partition, const RecordView& record,
+                           const DecodeOutcome& outcome) override;
   [[nodiscard]] bool wait(std::uint64_t number) override;
   void stop() noexcept override;
 
@@ -91,8 +91,8 @@ class DeadLetters final : public BadRecordSink {
   // Waits for room; null once stopped.
   Letter* add(std::size_t bytes);
   void settle(Letter& letter, rd_kafka_resp_err_t code, std::string_view detail);
-  [[nodiscard]] Headers own_headers(std::uint32_t partition, const RecordView& record, BadRecordReason reason,
-                                    std::int32_t field) const;
+  [[nodiscard]] Headers own_headers(std::uint32_t partition, const RecordView& record,
+                                    const DecodeOutcome& outcome) const;
   [[noreturn]] void throw_failure(const Failure& failure) const;
 
   // Constant after construction.

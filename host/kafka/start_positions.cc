@@ -137,7 +137,12 @@ std::vector<Position> start_positions(const Client& client, const ClientSettings
   }
   std::vector<Position> positions;
   for (std::size_t index = 0; index < starts.size(); ++index) {
-    const auto loss = loss_at(question.partitions[index], starts[index]->offset, question.ranges[index]);
+    // Of a record that was cut, at least one row was read: the log reached beyond it.
+    const std::int64_t least_end = starts[index]->offset + (starts[index]->row > 0 ? 1 : 0);
+    auto loss = loss_at(question.partitions[index], starts[index]->offset, question.ranges[index]);
+    if (!loss && least_end > question.ranges[index].end) {
+      loss = loss_at(question.partitions[index], least_end, question.ranges[index]);
+    }
     positions.push_back(loss ? Position{.offset = losses.meet(*loss)} : *starts[index]);
   }
   if (!question.rewind) leave_replaced_logs(settings, question, positions, losses);

@@ -9,7 +9,7 @@
 namespace millrace {
 
 void BadShare::add(std::uint64_t records, const BadRecordCounts& bad) {
-  if (limit_ >= 1) return;
+  if (limit_ >= 1 || records == 0) return;
   std::uint64_t& tombstones = newest_.emplace_back(records, bad).bad[std::size_t(BadRecordReason::tombstone)];
   newest_.back().records -= tombstones;
   tombstones = 0;

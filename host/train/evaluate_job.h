@@ -32,7 +32,7 @@ struct EvaluateJob {
 
 // What an observer sees after each window.
 struct EvaluateTick {
-  std::uint64_t records;
+  std::uint64_t bad_records;
   StreamMetrics metrics;
   std::chrono::duration<double> elapsed;
 };

@@ -42,7 +42,7 @@ void PositionLedger::trained(std::span<const PartitionRange> ranges) {
     const bool went_back = range.begin < position.next;  // in a log that was cut or made anew
     commit = went_back ? range.end.offset : std::max(commit, range.end.offset);
     position.next = range.end;
-    if (range.records > 0) position.last_record = range.last_record;
+    position.last_record = range.last_record;
     has_position_[range.partition] = true;
   }
 }

@@ -25,7 +25,7 @@ class SegmentReplay {
         parts_(parts),
         checkpoint_(std::move(checkpoint)),
         begin_(checkpoint_.model),
-        window_rows_(most_records(segment)),
+        window_rows_(most_places(segment)),
         slot_(window_rows_, parts.decoder.features(),
               parts.engine.allocate_host(WindowSlot::bytes_needed(window_rows_, parts.decoder.features()))) {}
 
@@ -122,7 +122,7 @@ class SegmentReplay {
     for (const PartitionRange& range : window.ranges) {
       TrainedPosition position = position_of(partitions_[range.partition]);
       position.next = range.end;
-      if (range.records > 0) position.last_record = range.last_record;
+      position.last_record = range.last_record;
       auto at = std::ranges::lower_bound(checkpoint_.positions, position.partition, {},
                                          &TrainedPosition::partition);
       if (at == checkpoint_.positions.end() || at->partition != position.partition) {
@@ -164,10 +164,12 @@ class SegmentReplay {
 
 }  // namespace
 
-std::uint32_t most_records(const JournalSegment& segment) {
+std::uint32_t most_places(const JournalSegment& segment) {
   std::uint64_t most = segment.header.settings.window_rows;
   for (const JournalEntry& entry : segment.entries) {
-    if (const auto* window = std::get_if<JournalWindow>(&entry)) most = std::max(most, window->records);
+    const auto* const window = std::get_if<JournalWindow>(&entry);
+    if (window == nullptr) continue;
+    most = std::max(most, window->rows + sum_of(window->bad_records));
   }
   return static_cast<std::uint32_t>(most);
 }

@@ -41,8 +41,8 @@ struct ReplayCounts {
   std::uint64_t changed_windows = 0;  // whose rows were not as they had been; only after loss
 };
 
-// The most records that a window of the segment took, and at least its settings' window_rows.
-[[nodiscard]] std::uint32_t most_records(const JournalSegment& segment);
+// The most places that a window of the segment took, and at least its settings' window_rows.
+[[nodiscard]] std::uint32_t most_places(const JournalSegment& segment);
 
 // Brings the checkpoint to where the segment ends. False: the stop came first, and the checkpoint is as it
 // was. Errors: ChangedWindowError, and those of the source and the engine.

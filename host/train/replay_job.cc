@@ -57,7 +57,7 @@ bool replay_one(const ReplayJob& job, const JournalSegment& segment, Checkpoint&
   const StreamSettings& settings = segment.header.settings;
   const std::unique_ptr<Decoder> decoder = make_decoder(decoder_settings(settings, job.schemas));
   const std::unique_ptr<Engine> engine =
-      engine_for(job, segment, checkpoint.model.shape, most_records(segment));
+      engine_for(job, segment, checkpoint.model.shape, most_places(segment));
   SourceSettings source = job.source;
   source.topics = settings.topics;
   source.group.clear();

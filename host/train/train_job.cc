@@ -12,6 +12,7 @@
 #include "millrace/errors.h"
 
 #include "decode/decoder_choice.h"
+#include "decode/field_outcome.h"
 #include "kafka/dead_letters.h"
 #include "state/state_folder.h"
 #include "train/position_ledger.h"
@@ -202,18 +203,19 @@ std::unique_ptr<DeadLetters> open_dead_letters(const TrainJob& job, const std::s
                          .connector = group,
                          .memory_bytes = letter_bytes(job)},
       source,
-      [from = job.decoder.label.from, format = name_of(job.decoder.format), &decoder](BadRecordReason reason,
-                                                                                      std::int32_t field) {
+      [from = job.decoder.label.from, format = name_of(job.decoder.format),
+       &decoder](const DecodeOutcome& outcome) {
+        const BadRecordReason reason = outcome.reason;
         const bool of_label =
             reason == BadRecordReason::label_missing || reason == BadRecordReason::label_invalid;
-        const std::string name = decoder.field_name(field);
-        return LetterText{.stage = !of_label || from == From::column ? "VALUE_CONVERTER"
-                                   : from == From::key               ? "KEY_CONVERTER"
-                                                                     : "HEADER_CONVERTER",
-                          .class_name = fmt::format("millrace {} decoder", format),
-                          .reason = std::string(name_of(reason)),
-                          .sentence = fmt::format("The record {}{}.", phrase_of(reason),
-                                                  name.empty() ? name : fmt::format(" (field {})", name))};
+        return LetterText{
+            .stage = !of_label || from == From::column ? "VALUE_CONVERTER"
+                     : from == From::key               ? "KEY_CONVERTER"
+                                                       : "HEADER_CONVERTER",
+            .class_name = fmt::format("millrace {} decoder", format),
+            .reason = std::string(name_of(reason)),
+            .sentence = fmt::format("The record {}{}.", phrase_of(reason),
+                                    place_in_record(outcome.row, decoder.field_name(outcome.field)))};
       });
 }
 

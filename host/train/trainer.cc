@@ -65,7 +65,7 @@ WindowSlot* Trainer::take(const Observer& observe) {
   // A topic that falls quiet is checkpointed in time as well.
   while (Clock::now() >= next_checkpoint_ || !parts_.assembler.ready_by(next_checkpoint_)) {
     finish_all(observe);
-    const bool anything_new = counts_.records > saved_records_;
+    const bool anything_new = counts_.records + counts_.rows > saved_amount_;
     if (anything_new) save();
     next_checkpoint_ = Clock::now() + settings_.checkpoint_every;
   }
@@ -175,7 +175,7 @@ void Trainer::save() {
   add_to(lifetime.bad_records_by_reason, counts_.bad_records);
   lifetime.seconds += elapsed().count();
   checkpoint_file_ = parts_.state.save(checkpoint_, parts_.positions.starts());
-  saved_records_ = counts_.records;
+  saved_amount_ = counts_.records + counts_.rows;
   parts_.commit_async(parts_.positions.commits());
   parts_.saved({checkpoint_, checkpoint_file_, elapsed() - begun});
   parts_.activity(RunActivity::waiting);

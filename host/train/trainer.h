@@ -134,7 +134,7 @@ class Trainer {
   BadShare bad_share_;
   bool diverged_ = false;
   std::optional<std::uint64_t> steps_at_roll_back_;  // counts_.steps at the last one
-  std::uint64_t saved_records_ = 0;  // of counts_.records, those that the newest checkpoint covers
+  std::uint64_t saved_amount_ = 0;  // records and rows that the newest checkpoint of this run covers
   Prequential metrics_;
 };
 

@@ -129,13 +129,15 @@ void Assembler::assemble() {
 
 void Assembler::hand_over(WindowSlot* slot) {
   builder_.close();
-  if (slot->records == 0) {
+  if (slot->places == 0) {
     ring_.give_back(slot);
     return;
   }
   slot->index = next_index_;
   if (slot->rows > 0) ++next_index_;
-  for (const PartitionState& partition : partitions_) slot->commit_offsets.push_back(partition.next_offset);
+  for (std::size_t index = 0; index < partitions_.size(); ++index) {
+    slot->commit_offsets.push_back(commit_offset(index));
+  }
   slot->new_partitions.swap(new_partitions_);
   ring_.hand_over(slot);
 }
@@ -145,7 +147,7 @@ Assembler::Cut Assembler::fill() {
   turns_.begin_window();
   deadline_ = Clock::time_point::max();
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
-    if (partitions_[index].lost) recover(index);
+    if (partitions_[index].lost && !builder_.has_rest(static_cast<std::uint32_t>(index))) recover(index);
   }
   while (!turns_.full()) {
     if (turns_.empty()) read_new_partitions();
@@ -240,41 +242,60 @@ void Assembler::recover(std::size_t index) {
 
 // Takes what has arrived of what the partition may still give in its turn.
 std::uint32_t Assembler::take_from(std::size_t index) {
+  const auto number = static_cast<std::uint32_t>(index);
   PartitionState& partition = partitions_[index];
-  const std::uint64_t most =
-      std::min<std::uint64_t>({turns_.grant(), WindowBuilder::kBatchRecords, records_left_});
-  if (partition.finished || partition.lost || most == 0) return 0;
-
-  RecordBatch& batch = builder_.batch();
-  const PullOutcome outcome = source_.pull(index, most, batch);
-  std::size_t count = batch.size();
-  while (count > 0 && batch.records()[count - 1].offset >= partition.stop_before) --count;
-  const bool beyond = count < batch.size();
-  builder_.place(static_cast<std::uint32_t>(index), count);
-
-  partition.lost = outcome.lost;
-  partition.at_end = outcome.at_end || (outcome.appended == 0 && partition.at_end);
-  if (beyond) {
-    partition.next_offset = partition.stop_before;
-  } else if (outcome.appended > 0 || outcome.at_end) {
-    partition.next_offset = outcome.next_offset;
-  }
-  if (partition.next_offset >= partition.stop_before) {
+  if (turns_.full() || records_left_ == 0) return 0;
+  if (!builder_.has_rest(number) && !partition.finished && !partition.lost) pull(index);
+  const WindowBuilder::Placed placed =
+      builder_.place(number, {.rows = turns_.grant(), .records = records_left_});
+  if (!partition.finished && !builder_.has_rest(number) && partition.next_offset >= partition.stop_before) {
     partition.finished = true;
     --unfinished_;
   }
-  if (count > 0) {
-    last_record_ = Clock::now();
-    if (turns_.empty()) deadline_ = last_record_ + settings_.window_limit;
-    turns_.took(static_cast<std::uint32_t>(count));
-    records_left_ -= count;
-  }
-  return static_cast<std::uint32_t>(count);
+  if (placed.rows == 0) return 0;
+  partition.record_rows = placed.largest;
+  last_record_ = Clock::now();
+  if (turns_.empty()) deadline_ = last_record_ + settings_.window_limit;
+  turns_.took(placed.rows);
+  records_left_ -= std::min<std::uint64_t>(records_left_, placed.records);
+  return placed.rows;
+}
+
+// About as many records as hold what the partition may give; more stay for its next turn.
+void Assembler::pull(std::size_t index) {
+  const auto number = static_cast<std::uint32_t>(index);
+  PartitionState& partition = partitions_[index];
+  const std::uint32_t rows = std::min(turns_.grant(), WindowBuilder::kBatchRows);
+  const std::uint64_t most = std::min<std::uint64_t>(
+      {std::max(rows / partition.record_rows, 1U), WindowBuilder::kBatchRecords, records_left_});
+  std::size_t count = 0;
+  do {
+    RecordBatch& batch = builder_.batch();
+    const PullOutcome outcome = source_.pull(index, most, batch);
+    count = batch.size();
+    while (count > 0 && batch.records()[count - 1].offset >= partition.stop_before) --count;
+    const bool beyond = count < batch.size();
+    builder_.bring(number, count);
+
+    partition.lost = outcome.lost;
+    partition.at_end = outcome.at_end || (outcome.appended == 0 && partition.at_end);
+    if (beyond) {
+      partition.next_offset = partition.stop_before;
+    } else if (outcome.appended > 0 || outcome.at_end) {
+      partition.next_offset = outcome.next_offset;
+    }
+  } while (count > 0 && !builder_.has_rest(number));  // all of it was passed over
+}
+
+// Never past a record that is not finished.
+std::int64_t Assembler::commit_offset(std::size_t index) const {
+  const auto number = static_cast<std::uint32_t>(index);
+  return builder_.has_rest(number) ? builder_.next(number).offset : partitions_[index].next_offset;
 }
 
 std::vector<std::int64_t> Assembler::commit_offsets() const {
   std::vector<std::int64_t> offsets;
-  for (const PartitionState& partition : partitions_) offsets.push_back(partition.next_offset);
+  for (std::size_t index = 0; index < partitions_.size(); ++index) offsets.push_back(commit_offset(index));
   return offsets;
 }
 

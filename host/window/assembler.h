@@ -11,7 +11,7 @@
 //   whose
 //      turn it is delivers nothing in that time, what has arrived on the others is still taken, in turn
 //      order. An empty window never closes.
-//   3. A slot holds at least one record. Windows with rows are numbered without gaps, from
+//   3. A slot holds at least one row or bad record. Windows with rows are numbered without gaps, from
 //   first_window_index;
 //      a slot with `rows == 0` only moves positions on (window_slot.h).
 //   4. Partitions that the source finds are read from the next window on, in their place among the others, as
@@ -19,7 +19,8 @@
 //      the window ends before reading goes on elsewhere.
 //   5. Nothing is pulled that has no place in a slot: a slow trainer stops the source. Records are released
 //   before
-//      the source is waited for, so a window may be larger than what the source may hold.
+//      the source is waited for, so a window may be larger than what the source may hold; but those of many
+//      rows that a turn cut off stay until the partition's next one, at most what one pull brought of each.
 //   6. Nothing is allocated per record once running.
 //   7. After take() returned null or threw, the source is not touched any more.
 #pragma once
@@ -97,11 +98,12 @@ class Assembler {
   using Clock = std::chrono::steady_clock;
   enum class Cut { full, time, loss, end, idle, records, stopped };
   struct PartitionState {
-    std::int64_t next_offset = 0;  // after all that was taken, and past control records
-    std::int64_t stop_before = 0;  // no record from here on is taken
-    bool at_end = false;           // an end was reported, and nothing came since
-    bool lost = false;             // the source has to recover it before more comes
-    bool finished = false;         // nothing more will be taken
+    std::int64_t next_offset = 0;   // after all that was pulled, and past control records
+    std::int64_t stop_before = 0;   // no record from here on is taken
+    bool at_end = false;            // an end was reported, and nothing came since
+    std::uint32_t record_rows = 1;  // of the largest record that was taken last
+    bool lost = false;              // the source has to recover it before more comes
+    bool finished = false;          // nothing more will be taken
   };
 
   void run() noexcept;
@@ -113,7 +115,9 @@ class Assembler {
   void read_new_partitions();
   void recover(std::size_t partition);
   std::uint32_t take_from(std::size_t partition);
+  void pull(std::size_t partition);
   void hand_over(WindowSlot* slot);
+  [[nodiscard]] std::int64_t commit_offset(std::size_t partition) const;
   [[nodiscard]] std::vector<std::int64_t> commit_offsets() const;
 
   // Constant after construction.

@@ -15,7 +15,7 @@ DecodePool::~DecodePool() {
 
 void DecodePool::start_async(DecodeJob& job) {
   job.error = nullptr;
-  if (job.records.size() < kWorthHandingOver) {
+  if (job.outcomes.size() < kWorthHandingOver) {
     decode(job);
     job.done = true;
     return;

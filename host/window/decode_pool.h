@@ -36,7 +36,7 @@ struct DecodeJob {
 
 class DecodePool {
  public:
-  // Fewer records than this are decoded by the thread that brings them: waking another costs more.
+  // Fewer rows than this are decoded by the thread that brings them: waking another costs more.
   static constexpr std::size_t kWorthHandingOver = 64;
 
   DecodePool(const Decoder& decoder, unsigned threads);

@@ -25,7 +25,7 @@ RangeReader::Outcome RangeReader::read(std::span<const PartitionRange> ranges, W
   builder_.open(slot);
   Outcome outcome = Outcome::whole;
   for (const PartitionRange& range : ranges) {
-    const Outcome of_range = read_range(range, stop);
+    const Outcome of_range = read_range(range, slot, stop);
     if (of_range == Outcome::whole) continue;
     outcome = of_range;
     if (outcome == Outcome::stopped) break;
@@ -34,25 +34,32 @@ RangeReader::Outcome RangeReader::read(std::span<const PartitionRange> ranges, W
   return outcome;
 }
 
-RangeReader::Outcome RangeReader::read_range(const PartitionRange& range, const std::stop_token& stop) {
-  std::uint64_t left = range.records;
+RangeReader::Outcome RangeReader::read_range(const PartitionRange& range, const WindowSlot& slot,
+                                             const std::stop_token& stop) {
+  const std::uint32_t partition = range.partition;
+  if (builder_.next(partition) != range.begin) builder_.move(partition, range.begin);
+  // Of the record that the range ends in, the rows before its end are wanted as well.
+  std::uint64_t left = range.records + (range.end.row > 0 ? 1 : 0) - (builder_.has_rest(partition) ? 1 : 0);
+  bool beyond = false;
   Clock::time_point give_up = Clock::time_point::max();
-  while (left > 0) {
+  for (;;) {
     if (stop.stop_requested()) return Outcome::stopped;
+    builder_.place(partition, {.rows = slot.capacity() - slot.places, .before = range.end});
+    if (left == 0 || beyond || builder_.has_rest(partition)) break;
     RecordBatch& batch = builder_.batch();
     const auto most = std::min<std::uint64_t>(left, WindowBuilder::kBatchRecords);
-    const PullOutcome pulled = source_.pull(range.partition, static_cast<std::size_t>(most), batch);
-    const auto offset_of = [](const RecordView& record) { return record.offset; };
+    const PullOutcome pulled = source_.pull(partition, static_cast<std::size_t>(most), batch);
+    const auto begins_at = [](const RecordView& record) { return Position{.offset = record.offset}; };
     const auto records = batch.records();
-    const auto begin = std::ranges::lower_bound(records, range.begin.offset, {}, offset_of);
-    const auto end = std::ranges::lower_bound(records, range.end.offset, {}, offset_of);
+    const auto begin =
+        std::ranges::lower_bound(records, Position{.offset = range.begin.offset}, {}, begins_at);
+    const auto end = std::ranges::lower_bound(records, range.end, {}, begins_at);
     const auto count = static_cast<std::size_t>(end - begin);
-    const bool beyond =
-        pulled.lost || end != records.end() || (pulled.at_end && pulled.next_offset >= range.end.offset);
-    builder_.place(range.partition, count, static_cast<std::size_t>(begin - records.begin()));
+    beyond = pulled.lost || end != records.end() ||
+             (pulled.at_end && Position{.offset = pulled.next_offset} >= range.end);
+    builder_.bring(partition, count, static_cast<std::size_t>(begin - records.begin()));
     left -= count;
-    if (beyond && left > 0) return Outcome::fewer;
-    if (pulled.appended > 0) {
+    if (pulled.appended > 0 || beyond) {
       give_up = Clock::time_point::max();
       continue;
     }
@@ -67,7 +74,7 @@ RangeReader::Outcome RangeReader::read_range(const PartitionRange& range, const 
     }
     source_.wait(kLongestWait);
   }
-  return Outcome::whole;
+  return left == 0 && builder_.next(partition) == range.end ? Outcome::whole : Outcome::fewer;
 }
 
 }  // namespace millrace

@@ -39,7 +39,7 @@ class RangeReader {
   Outcome read(std::span<const PartitionRange> ranges, WindowSlot& slot, const std::stop_token& stop);
 
  private:
-  Outcome read_range(const PartitionRange& range, const std::stop_token& stop);
+  Outcome read_range(const PartitionRange& range, const WindowSlot& slot, const std::stop_token& stop);
 
   RecordSource& source_;
   const std::chrono::milliseconds patience_;

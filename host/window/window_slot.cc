@@ -38,7 +38,7 @@ WindowView WindowSlot::view() const {
   assert(rows > 0);
   return {.index = index,
           .rows = rows,
-          .slot_rows = records,
+          .slot_rows = places,
           .features = features_,
           .values = values_,
           .labels = labels_,
@@ -47,6 +47,7 @@ WindowView WindowSlot::view() const {
 
 void WindowSlot::clear() {
   index = 0;
+  places = 0;
   records = 0;
   rows = 0;
   ranges.clear();

@@ -2,8 +2,9 @@
 //
 // Owned by a SlotRing; one thread at a time: the assembler (and the decode workers for it) until the slot is
 // handed over, the trainer until it is given back. Invariants:
-//   1. Every record has a place of its own, in the order of arrival; a bad record leaves a hole.
-//   2. `row_index` lists the places of the good rows by (partition, offset).
+//   1. Every row has a place of its own, in the order of arrival; a bad record takes the place of one and
+//   leaves a hole.
+//   2. `row_index` lists the places of the good rows by (partition, offset, row).
 //   3. Ranges of one partition in successive windows touch: each begins where the last one ended, except
 //      where the log was cut or made anew in between and reading went back to its beginning.
 //   4. A slot with `rows == 0` holds bad records only. It is no window to train, and has no index of its own:
@@ -42,7 +43,8 @@ class WindowSlot {
   void clear();
 
   std::uint64_t index = 0;                // of the window; where rows == 0: of the next one that has rows
-  std::uint32_t records = 0;              // places taken, bad records included
+  std::uint32_t places = 0;               // taken, holes included
+  std::uint32_t records = 0;              // whose last row is here; bad ones included
   std::uint32_t rows = 0;                 // good rows
   std::vector<PartitionRange> ranges;     // by topic and partition; only partitions that gave records
   BadRecordCounts bad_records{};          // by reason

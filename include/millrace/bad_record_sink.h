@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "millrace/decoder.h"
 #include "millrace/record.h"
-#include "millrace/window.h"
 
 namespace millrace {
 
@@ -22,11 +22,11 @@ class BadRecordSink {
   BadRecordSink& operator=(const BadRecordSink&) = delete;
   virtual ~BadRecordSink() = default;
 
-  // Every bad record but tombstones comes here once. `partition` is an index of the source, `field` as in
-  // DecodeOutcome. Returns the record's number; blocks while too many are on their way. Throws where one of
-  // them can never be safe.
-  virtual std::uint64_t take_async(std::uint32_t partition, const RecordView& record, BadRecordReason reason,
-                                   std::int32_t field) = 0;
+  // Every bad record but tombstones comes here once. `partition` is an index of the source, `outcome`
+  // what its decoder said. Returns the record's number; blocks while too many are on their way. Throws where
+  // one of them can never be safe.
+  virtual std::uint64_t take_async(std::uint32_t partition, const RecordView& record,
+                                   const DecodeOutcome& outcome) = 0;
 
   // Waits until all up to `number` are safe; false: it was stopped before. Throws where one never can be.
   [[nodiscard]] virtual bool wait(std::uint64_t number) = 0;

@@ -14,6 +14,7 @@ struct DecodeOutcome {
   bool good = false;
   BadRecordReason reason = BadRecordReason::malformed;  // when not good
   std::int32_t field = -1;                              // the offending field from 0; -1: none in particular
+  std::int32_t row = -1;  // the offending row of a record of many, from 0; -1: none in particular
 };
 
 // Decodes records of one format. Stateless between calls: any number of threads may call one decoder at a

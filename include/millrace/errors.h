@@ -145,19 +145,21 @@ class ChangedWindowError : public Error {
 class BadRecordError : public Error {
  public:
   BadRecordError(TopicPartition where, std::int64_t record_offset, std::string reason_name,
-                 std::string field_name)
+                 std::string field_name, std::int32_t row_number = -1)
       : Error(where.topic + "/" + std::to_string(where.partition) + " offset " +
               std::to_string(record_offset) + ": " + reason_name),
         partition(std::move(where)),
         offset(record_offset),
         reason(std::move(reason_name)),
-        field(std::move(field_name)) {}
+        field(std::move(field_name)),
+        row(row_number) {}
   [[nodiscard]] ExitCode exit_code() const noexcept override { return ExitCode::bad_records; }
 
   const TopicPartition partition;
   const std::int64_t offset;
   const std::string reason;
   const std::string field;  // the column, or empty
+  const std::int32_t row;   // of a record of many rows, from 0; -1: none in particular
 };
 
 // More bad records among the newest ones than the settings tolerate.

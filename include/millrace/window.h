@@ -36,15 +36,21 @@ inline void add_to(BadRecordCounts& sum, const BadRecordCounts& more) {
   for (std::size_t reason = 0; reason < kBadRecordReasons; ++reason) sum[reason] += more[reason];
 }
 
+[[nodiscard]] inline std::uint64_t sum_of(const BadRecordCounts& counts) {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : counts) sum += count;
+  return sum;
+}
+
 // What a window took from one partition: the half-open range of positions, and how much was in it.
 // This is the part of a journal entry that says where rows came from.
 struct PartitionRange {
   std::uint32_t partition = 0;  // index in RecordSource::partitions()
   Position begin;
   Position end;
-  std::uint64_t records = 0;  // bad ones included
-  std::uint64_t rows = 0;     // good ones
-  RecordFingerprint last_record;
+  std::uint64_t records = 0;      // whose last row it took; bad ones included
+  std::uint64_t rows = 0;         // good ones
+  RecordFingerprint last_record;  // of which it took a row, though perhaps not the last one
 };
 
 // The first bad record of a window, tombstones aside, to name it.
@@ -53,6 +59,7 @@ struct BadRecord {
   std::int64_t offset = 0;
   BadRecordReason reason = BadRecordReason::malformed;
   std::int32_t field = -1;  // from 0; -1: none in particular
+  std::int32_t row = -1;    // of a record of many, from 0; -1: none in particular
 };
 
 // The rows of one window where an engine finds them. Rows were placed before they were decoded, so bad ones

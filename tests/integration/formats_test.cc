@@ -100,6 +100,36 @@ TEST_F(Formats, AStateGoesOnWhereTheFormatOfRecordsChanges) {
   EXPECT_EQ(json_text(succeed({"inspect", state(), "--json"}).out, "/settings/format"), "json");
 }
 
+TEST_F(Formats, PackedRowsGiveTheWeightsOfTheSameRowsInARecordEach) {
+  const std::string packed = topic_ + ".packed";
+  for (const std::string& topic : {topic_, packed}) broker_.create_topic(topic, 1);
+  succeed(produce(topic_));
+  const ProcessResult sent =
+      succeed(produce(packed, {"--format", "packed", "--rows-per-record", "100", "--json"}));
+  EXPECT_EQ(json_count(sent.out, "/rows"), kRowsInFile);
+  EXPECT_EQ(json_count(sent.out, "/records"), 7);
+
+  succeed(training(topic_, "9", "csv", {}));
+  const Words in_value = {"--format", "packed", "--label", "value:class"};
+  const ProcessResult trained = succeed(training(packed, "9", "packed", in_value));
+  EXPECT_EQ(json_count(trained.out, "/rows"), kRowsInFile);
+  EXPECT_EQ(json_count(trained.out, "/bad_records"), 0);
+  EXPECT_EQ(digest_of("packed"), digest_of("csv"));
+  succeed({"replay", folder_ / "packed", "--brokers", broker_.brokers(), "--verify", "--quiet"});
+  const ProcessResult scored = succeed({"evaluate", "--brokers", broker_.brokers(), "--topic", packed,
+                                        "--state", folder_ / "packed", "--json", "--quiet"});
+  EXPECT_EQ(json_count(scored.out, "/rows"), kRowsInFile);
+
+  // Goes on where it was, and names the row of what is bad.
+  std::string bad("mrpk\1\0\1\0\t\0\0\0\2\0\0\0", 16);
+  bad.append(std::string(2 * 9 * 4 + 4, '\0')).append(std::string("\0\0\0\x40", 4));  // the second label is 2
+  support::RecordProducer(broker_.brokers()).send(packed, 0, {{std::nullopt, bad}});
+  const ProcessResult refused = run_with_secret(training(packed, "9", "packed", in_value));
+  EXPECT_EQ(refused.exit_code, 5) << refused.describe();
+  EXPECT_NE(refused.err.find("offset 7"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("(row 1, field class)"), std::string::npos) << refused.err;
+}
+
 TEST_F(Formats, AStopEndsARunThatWaitsForTheRegistry) {
   broker_.create_topic(topic_, 1);
   support::RecordProducer(broker_.brokers()).send(topic_, 0, {{"1", std::string("\0\0\0\0\1\0\0\0\0", 9)}});

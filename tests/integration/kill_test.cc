@@ -20,14 +20,42 @@ using support::ProcessResult;
 
 class Kill : public KafkaTest {
  protected:
+  // What stands in the topic, and how it is read.
+  struct Content {
+    Words produce;
+    Words read;
+  };
+  const Content kCsv = {{"--partitioner", "random"}, {"--label", "key"}};
+  // Records that windows cut: no window is as long as one.
+  const Content kPacked = {{"--partitioner", "random", "--format", "packed", "--rows-per-record", "701"},
+                           {"--label", "value:class", "--format", "packed"}};
+
   // Windows of which the last is short, and checkpoints in between; time cuts nothing.
-  [[nodiscard]] Words train_into(const std::string& state) const {
-    return joined(
-        {"train",   "--brokers", broker_.brokers(), "--topic", topic_,        "--features", "9",
-         "--label", "key",       "--standardize",   "--state", state,         "--group",    group_,
-         "--stop",  "end",       "--window-rows",   "500",     "--window-ms", "600000",     "--checkpoint-ms",
-         "150",     "--json",    "--quiet"},
-        kEngine);
+  [[nodiscard]] Words train_into(const std::string& state, const Content& content) const {
+    return joined(joined({"train",
+                          "--brokers",
+                          broker_.brokers(),
+                          "--topic",
+                          topic_,
+                          "--features",
+                          "9",
+                          "--standardize",
+                          "--state",
+                          state,
+                          "--group",
+                          group_,
+                          "--stop",
+                          "end",
+                          "--window-rows",
+                          "500",
+                          "--window-ms",
+                          "600000",
+                          "--checkpoint-ms",
+                          "150",
+                          "--json",
+                          "--quiet"},
+                         content.read),
+                  kEngine);
   }
 
   // What determines everything that follows; the rows that were trained, by the counts that windows added up.
@@ -54,15 +82,15 @@ class Kill : public KafkaTest {
   static constexpr const char* kRepeat = "90";
 #endif
 
-  void kill_again_and_again(std::uint64_t kills) const;
+  void kill_again_and_again(std::uint64_t kills, const Content& content) const;
 };
 
-void Kill::kill_again_and_again(std::uint64_t kills) const {
+void Kill::kill_again_and_again(std::uint64_t kills, const Content& content) const {
   broker_.create_topic(topic_, 4);
-  succeed(produce(topic_, {"--repeat", kRepeat, "--partitioner", "random"}));
+  succeed(produce(topic_, joined({"--repeat", kRepeat}, content.produce)));
   const std::string whole = folder_ / "whole";
   const auto begun = std::chrono::steady_clock::now();
-  succeed(train_into(whole));
+  succeed(train_into(whole, content));
   const auto one_run = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun);
   const Outcome expected = outcome_in(whole);
 
@@ -74,7 +102,7 @@ void Kill::kill_again_and_again(std::uint64_t kills) const {
   for (int run = 0; killed < kills; ++run) {
     const std::string state = folder_ / ("run-" + std::to_string(run));
     for (bool ended = false; !ended;) {
-      Process training(millrace_command(train_into(state)));
+      Process training(millrace_command(train_into(state, content)));
       const bool kill = killed < kills;
       const ProcessResult result = training.wait(kill ? milliseconds(instant(random)) : kRunLimit);
       ended = !result.timed_out;
@@ -100,11 +128,17 @@ constexpr std::uint64_t kKills = 20;
 constexpr std::uint64_t kKills = 12;
 #endif
 
-TEST_F(Kill, ARunThatIsKilledAgainAndAgainEndsBitForBitAsAnUninterruptedOne) { kill_again_and_again(kKills); }
+TEST_F(Kill, ARunThatIsKilledAgainAndAgainEndsBitForBitAsAnUninterruptedOne) {
+  kill_again_and_again(kKills, kCsv);
+}
+
+TEST_F(Kill, ARunOverRecordsOfManyRowsEndsBitForBitAsAnUninterruptedOne) {
+  kill_again_and_again(kKills / 2, kPacked);
+}
 
 using SlowKill = Kill;
 
-TEST_F(SlowKill, TwoHundredTimesEndsBitForBitAsAnUninterruptedRun) { kill_again_and_again(200); }
+TEST_F(SlowKill, TwoHundredTimesEndsBitForBitAsAnUninterruptedRun) { kill_again_and_again(200, kCsv); }
 
 }  // namespace
 }  // namespace millrace

@@ -26,10 +26,10 @@ class BadRecordList final : public BadRecordSink {
   std::function<void(std::uint64_t)> on_take = [](std::uint64_t) {};
   std::function<bool(std::uint64_t)> on_wait = [](std::uint64_t) { return true; };
 
-  std::uint64_t take_async(std::uint32_t partition, const RecordView& record, BadRecordReason reason,
-                           std::int32_t /*field*/) override {
+  std::uint64_t take_async(std::uint32_t partition, const RecordView& record,
+                           const DecodeOutcome& outcome) override {
     on_take(taken_.size() + 1);
-    taken_.push_back({partition, record.offset, reason, std::string(record.value)});
+    taken_.push_back({partition, record.offset, outcome.reason, std::string(record.value)});
     return taken_.size();
   }
   bool wait(std::uint64_t number) override { return on_wait(number); }

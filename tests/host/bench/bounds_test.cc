@@ -10,6 +10,7 @@
 #include "bench/sample_rows.h"
 #include "decode/csv_decoder.h"
 #include "decode/json_decoder.h"
+#include "decode/packed_decoder.h"
 
 namespace millrace {
 namespace {
@@ -41,6 +42,28 @@ TEST(JsonBound, ReadsTheRowsThatTheDecoderReads) {
     JsonBound(sample.records(), sample_names(4)).read(bare_values.data());
     EXPECT_EQ(values, bare_values);
   }
+}
+
+TEST(PackedBound, ReadsTheRowsThatTheDecoderReads) {
+  constexpr std::size_t kRows = SampleRecords::kPackedRows + 100;
+  const SampleRecords sample(kRows, 4, SampleValues::random_floats, RecordFormat::packed);
+  const SampleRecords as_text(kRows, 4, SampleValues::random_floats);
+  ASSERT_EQ(sample.records().size(), 2U);
+  std::vector<float> values(4 * kRows);
+  std::vector<float> labels(kRows);
+  std::vector<DecodeOutcome> outcomes(kRows);
+  CsvDecoder({.features = 4}).decode(as_text.records(), 0, values.data(), labels.data(), outcomes);
+  std::vector<float> packed_values(4 * kRows);
+  std::vector<float> packed_labels(kRows);
+  PackedDecoder({.features = 4, .label = {LabelRule::From::column, "label"}})
+      .decode(sample.records(), 0, packed_values.data(), packed_labels.data(), outcomes);
+  std::vector<float> bare_values(4 * kRows);
+  std::vector<float> bare_labels(kRows);
+  copy_tables_without_checks(sample.records(), 4, bare_values.data(), bare_labels.data());
+  EXPECT_EQ(packed_values, values);
+  EXPECT_EQ(packed_labels, labels);
+  EXPECT_EQ(bare_values, values);
+  EXPECT_EQ(bare_labels, labels);
 }
 
 TEST(ProductPeak, KeepsTheBestOfItsProducts) {

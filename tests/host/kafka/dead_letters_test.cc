@@ -28,11 +28,11 @@ using Clock = std::chrono::steady_clock;
 constexpr std::int16_t kProduceRequest = 0;
 constexpr std::int32_t kOnlyBroker = 1;
 
-LetterText explain(BadRecordReason reason, std::int32_t field) {
+LetterText explain(const DecodeOutcome& outcome) {
   return {.stage = "VALUE_CONVERTER",
           .class_name = "Decoder",
-          .reason = reason == BadRecordReason::malformed ? "malformed" : "other",
-          .sentence = "Field " + std::to_string(field) + " is odd."};
+          .reason = outcome.reason == BadRecordReason::malformed ? "malformed" : "other",
+          .sentence = "Field " + std::to_string(outcome.field) + " is odd."};
 }
 
 // Reads the topic "rows" and sends what it is told to "dead".
@@ -47,7 +47,7 @@ class DeadLettersTest : public testing::Test {
 
   std::uint64_t take(DeadLetters& letters, const std::string& value) {
     const RecordView record{.offset = 5, .value = value, .has_value = true};
-    return letters.take_async(1, record, BadRecordReason::malformed, 2);
+    return letters.take_async(1, record, {.reason = BadRecordReason::malformed, .field = 2});
   }
 
   void fail_next_request(rd_kafka_resp_err_t code) {
@@ -84,8 +84,8 @@ TEST_F(DeadLettersTest, AreTheRecordsByteForByteWithTheHeadersOfConnectAfterThei
       source_, 10,
       [&](std::size_t index, const PullOutcome&, const RecordBatch& batch) {
         for (const RecordView& record : batch.records()) {
-          number =
-              letters->take_async(static_cast<std::uint32_t>(index), record, BadRecordReason::malformed, 3);
+          number = letters->take_async(static_cast<std::uint32_t>(index), record,
+                                       {.reason = BadRecordReason::malformed, .field = 3});
         }
       },
       [&] { return number == originals.size(); });
