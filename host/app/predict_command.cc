@@ -87,7 +87,7 @@ ExitCode run_predict(const OptionValues& options) {
   check_predict_options(options);
   Progress progress(options.flag("quiet"), stderr, format);
   const LogAboveProgress log(progress);
-  StopSignals signals(kStopDeadline, kLate);
+  StopSignals signals(kStopDeadline, kLate, ExitCode::done);
   ModelFollower models(options.text("state"), [&](std::string_view sentence) { progress.note(sentence); });
   DecoderSettings rows = predict_decoder(options, models.checkpoint().settings);
   rows.schemas = avro_schemas(options, signals.token());

@@ -46,8 +46,8 @@ sigset_t stop_signals() {
 
 }  // namespace
 
-StopSignals::StopSignals(std::chrono::milliseconds deadline, std::string_view late)
-    : deadline_(deadline), late_(late) {
+StopSignals::StopSignals(std::chrono::milliseconds deadline, std::string_view late, ExitCode late_code)
+    : deadline_(deadline), late_(late), late_code_(late_code) {
   const sigset_t signals = stop_signals();
   // Threads inherit the mask, so the signals reach the watcher alone.
   if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) throw_system_error("pthread_sigmask");
@@ -73,7 +73,7 @@ void StopSignals::end_if_due(Clock::time_point asked_at) const {
     leave("millrace: stopped before it had begun; nothing was trained, and nothing is lost.\n",
           ExitCode::done);
   }
-  if (since >= deadline_) leave(late_, ExitCode::unexpected);
+  if (since >= deadline_) leave(late_, late_code_);
 }
 
 void StopSignals::watch() {

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <thread>
 
+#include "millrace/errors.h"
+
 namespace millrace {
 
 class StopSignals {
@@ -22,8 +24,9 @@ class StopSignals {
       "the "
       "same command.\n";
 
-  // `late` is said where the deadline passes.
-  explicit StopSignals(std::chrono::milliseconds deadline, std::string_view late = kLate);
+  // Where the deadline passes, `late` is said, and the process ends with `late_code`.
+  explicit StopSignals(std::chrono::milliseconds deadline, std::string_view late = kLate,
+                       ExitCode late_code = ExitCode::unexpected);
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
   ~StopSignals();
@@ -42,6 +45,7 @@ class StopSignals {
 
   const std::chrono::milliseconds deadline_;
   const std::string_view late_;
+  const ExitCode late_code_;
   std::atomic<bool> idle_ = false;
   std::stop_source source_;
   int events_ = -1;  // signalfd: read by the watcher only

@@ -377,6 +377,26 @@ TEST_F(PredictKill, EightTimesABrokersEndAndAZombieLeaveEachRowOnePrediction) { 
 
 using SlowPredict = Predict;
 
+TEST_F(SlowPredict, EndsInTimeWhereItsBrokerHangsAndAStopIsAskedFor) {
+  KafkaBroker broker(broker_.version());
+  use(broker);
+  make_topics();
+  support::RecordProducer(broker.brokers()).send(topic_, 0, numbered(0, 5));
+  Process running(millrace_command(predict({"--commit-ms", "60000", "--instance", "one"})));
+  const auto has_a_transaction = [&] {
+    return broker.run_tool("org.apache.kafka.tools.TransactionsCommand", {"list"}).find("Ongoing") !=
+           std::string::npos;
+  };
+  ASSERT_TRUE(comes_true(kRunLimit, has_a_transaction)) << running.err();
+  broker.pause();
+  running.send(SIGTERM);
+  const ProcessResult ended = running.wait(10s);
+  EXPECT_EQ(ended.exit_code, 0) << ended.describe();
+  broker.go_on();
+  succeed(predict({"--stop", "end", "--instance", "one"}));
+  expect_each_once();
+}
+
 TEST_F(SlowPredict, AHundredKillsABrokersEndAndAZombieLeaveEachRowOnePrediction) {
   const char* const kills = std::getenv("TEST_PREDICT_KILLS");
   kill_again_and_again(kills != nullptr ? std::strtoll(kills, nullptr, 10) : 100);
