@@ -13,8 +13,8 @@
 #include "millrace/cuda_engine.h"
 #include "millrace/errors.h"
 
+#include "bench/gpu/step_measure.h"
 #include "cuda/library/open_cublaslt.h"
-#include "gpu/step_measure.h"
 
 namespace millrace::bench {
 namespace {

@@ -1,4 +1,4 @@
-#include "gpu/step_measure.h"
+#include "bench/gpu/step_measure.h"
 
 #include <algorithm>
 #include <cstddef>

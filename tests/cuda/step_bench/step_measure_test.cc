@@ -1,5 +1,5 @@
 // The measuring of bench/gpu, on the emulated device and its clock.
-#include "gpu/step_measure.h"
+#include "bench/gpu/step_measure.h"
 
 #include <gtest/gtest.h>
 
