@@ -148,7 +148,7 @@ void note_changes(const TrainJob& job, const StreamSettings& before, const Engin
   if (!before.engine.empty() && before.engine != engine.name()) {
     observer.note(fmt::format("The engine changed from {} to {}.", before.engine, engine.name()));
   }
-  if (before.format != name_of(job.decoder.format)) {
+  if (!before.format.empty() && before.format != name_of(job.decoder.format)) {
     observer.note(fmt::format("The format of records changed from {} to {}.", before.format,
                               name_of(job.decoder.format)));
   }
