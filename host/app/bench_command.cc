@@ -107,7 +107,8 @@ BenchReport run_decode(const OptionValues& options, const Surroundings& /*around
 SourceSettings source_settings(const OptionValues& options) {
   return {.client = client_settings(options),
           .topics = {options.text("topic")},
-          .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+          .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes")),
+          .consumers = static_cast<unsigned>(options.integer("consumers"))};
 }
 
 BenchReport run_ingest(const OptionValues& options, const Surroundings& around) {
@@ -189,20 +190,20 @@ const std::vector<Stage>& stages() {
         "max-record-bytes",
         "window-rows",
         "memory-bytes",
+        "consumers",
         "threads",
         "rounds"}},
-      {"end-to-end",
-       run_end_to_end,
-       true,
-       {"brokers", "topic", "partitions", "kafka-timeout-ms", "features", "layers", "batch", "epochs",
-        "engine", "engine-threads", "math", "device", "tune", "window-rows", "window-ms", "memory-bytes",
-        "threads", "rows", "rounds"}},
+      {"end-to-end", run_end_to_end, true, {"brokers",   "topic",          "partitions", "kafka-timeout-ms",
+                                            "features",  "layers",         "batch",      "epochs",
+                                            "engine",    "engine-threads", "math",       "device",
+                                            "tune",      "window-rows",    "window-ms",  "memory-bytes",
+                                            "consumers", "threads",        "rows",       "rounds"}},
       {"latency",
        run_latency,
        true,
        {"brokers", "topic", "kafka-timeout-ms", "features", "layers", "batch", "epochs", "engine",
-        "engine-threads", "math", "device", "tune", "window-rows", "window-ms", "memory-bytes", "threads",
-        "rows", "rate"}},
+        "engine-threads", "math", "device", "tune", "window-rows", "window-ms", "memory-bytes", "consumers",
+        "threads", "rows", "rate"}},
       {"overlap",
        run_overlap,
        false,

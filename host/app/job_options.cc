@@ -66,7 +66,8 @@ SourceSettings source_settings(const OptionValues& options, const LabelRule& lab
       .topics = options.list("topic"),
       .start = parse_start_rule(options.text("from")),
       .on_data_loss = options.text("on-data-loss") == "continue" ? OnDataLoss::go_on : OnDataLoss::stop,
-      .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+      .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes")),
+      .consumers = static_cast<unsigned>(options.integer("consumers"))};
   // A run to the end ignores what is added later.
   const bool to_end = parse_stop_rule(options.text("stop")).when == StopRule::When::end;
   if (!to_end) source.discover_every = options.duration("discover-ms");

@@ -29,6 +29,7 @@ struct Read {
   std::uint64_t rows = 0;
   std::uint64_t bad_records = 0;
   double seconds = 0;
+  double processor_seconds = 0;  // of all threads
 };
 
 HostBuffer allocate(std::size_t bytes) {
@@ -50,6 +51,7 @@ Read read_all(const IngestBench& bench, const Decoder& decoder, const std::stop_
 
   Read read;
   const Stopwatch watch;
+  const ProcessorWatch processors;
   source.start();
   Assembler assembler(source, decoder, settings, allocate);
   const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
@@ -60,6 +62,7 @@ Read read_all(const IngestBench& bench, const Decoder& decoder, const std::stop_
     assembler.give_back(slot);
   }
   read.seconds = watch.seconds();
+  read.processor_seconds = processors.seconds();
   return read;
 }
 
@@ -68,13 +71,16 @@ Read read_all(const IngestBench& bench, const Decoder& decoder, const std::stop_
 BenchReport bench_ingest(const IngestBench& bench, const Decoder& decoder,
                          const std::function<void(const std::string&)>& note, const std::stop_token& stop) {
   const std::string& topic = bench.source.topics.front();
+  const std::size_t instances = KafkaSource(bench.source).consumers();
   std::vector<double> reading;
   std::vector<double> draining;
   std::vector<double> shares;
+  std::vector<double> reading_cpu;
+  std::vector<double> draining_cpu;
   Read read;
   Drained drained;
   for (unsigned round = 0; round < bench.rounds; ++round) {
-    drained = drain_bare(bench.source.client, topic);
+    drained = drain_bare(bench.source.client, topic, instances);
     if (drained.messages == 0) {
       throw OptionError(OptionError::Kind::invalid, "--topic", topic, "it holds no records to read");
     }
@@ -83,7 +89,9 @@ BenchReport bench_ingest(const IngestBench& bench, const Decoder& decoder,
     if (stop.stop_requested()) break;
     read = attempt;
     draining.push_back(drained.seconds);
+    draining_cpu.push_back(drained.processor_seconds);
     reading.push_back(read.seconds);
+    reading_cpu.push_back(read.processor_seconds);
     shares.push_back(drained.seconds / read.seconds);
     note(fmt::format("Round {} of {}: read and decoded in {:.2f} s, drained in {:.2f} s.", round + 1,
                      bench.rounds, read.seconds, drained.seconds));
@@ -94,29 +102,37 @@ BenchReport bench_ingest(const IngestBench& bench, const Decoder& decoder,
   const double bound_records_per_s = static_cast<double>(drained.messages) / median(draining);
   const double bytes_per_record = static_cast<double>(drained.bytes) / static_cast<double>(drained.messages);
   const double share = median(shares);
+  // Of the processors, in microseconds for a record.
+  const double reading_us = 1e6 * median(reading_cpu) / static_cast<double>(drained.messages);
+  const double draining_us = 1e6 * median(draining_cpu) / static_cast<double>(drained.messages);
   BenchReport report{.stage = "ingest",
                      .subject = fmt::format("{} records of topic {}", read.records, topic)};
   report.table = {
-      {"", "rows/s", "records/s", "MB/s", "share of the drain"},
+      {"", "rows/s", "records/s", "MB/s", "CPU us/record", "share of the drain"},
       {"read and decoded", fmt::format("{:.0f}", rows_per_s), fmt::format("{:.0f}", records_per_s),
-       fmt::format("{:.1f}", records_per_s * bytes_per_record / 1e6), fmt::format("{:.1f} %", 100 * share)},
+       fmt::format("{:.1f}", records_per_s * bytes_per_record / 1e6), fmt::format("{:.3f}", reading_us),
+       fmt::format("{:.1f} %", 100 * share)},
       {"bare drain", "", fmt::format("{:.0f}", bound_records_per_s),
-       fmt::format("{:.1f}", bound_records_per_s * bytes_per_record / 1e6), ""}};
+       fmt::format("{:.1f}", bound_records_per_s * bytes_per_record / 1e6),
+       fmt::format("{:.3f}", draining_us), ""}};
   report.figures = {{"topic", topic},
                     {"rows", read.rows},
                     {"records", read.records},
                     {"bad_records", read.bad_records},
                     {"rounds", bench.rounds},
+                    {"consumers", instances},
+                    {"cpu_us_per_record", finite_or_null(reading_us)},
+                    {"bound_cpu_us_per_record", finite_or_null(draining_us)},
                     {"seconds", finite_or_null(median(reading))},
                     {"rows_per_s", finite_or_null(rows_per_s)},
                     {"records_per_s", finite_or_null(records_per_s)},
                     {"bytes_per_s", finite_or_null(records_per_s * bytes_per_record)},
                     {"bound_records_per_s", finite_or_null(bound_records_per_s)},
                     {"share", finite_or_null(share)}};
-  report.notes = {
-      fmt::format("The bound is a drain of the topic by librdkafka alone, with one consumer instance, in "
-                  "turns with the reading;\nmedians of {}, the share that of the pairs.",
-                  reading.size())};
+  report.notes = {fmt::format(
+      "The bound is a drain of the topic by librdkafka alone, in turns with the reading; both had "
+      "{} consumer\ninstance{}. Medians of {}, the share that of the pairs.",
+      instances, instances == 1 ? "" : "s", reading.size())};
   if (read.bad_records > 0) {
     report.notes.push_back(fmt::format(
         "{} bad records gave no row: are --features and --label those of the topic?", read.bad_records));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <ctime>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -19,6 +20,20 @@ class Stopwatch {
 
  private:
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+// Processor time of all threads of this process.
+class ProcessorWatch {
+ public:
+  [[nodiscard]] double seconds() const { return now() - begin_; }
+
+ private:
+  static double now() {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  }
+  const double begin_ = now();
 };
 
 template <class Work>

@@ -194,6 +194,8 @@ constexpr std::array kOptions = {
            "Memory for all records and rows on their way, client queues included"},
     Option{"memory-bytes", bytes, "N", windows, only(predict), kNone, "64MiB", at_least(8'388'608),
            "Memory for records that were fetched and not yet predicted"},
+    Option{"consumers", integer, "N", windows, kReaders, kNone, "0", between(0, 64),
+           "Instances of librdkafka that share the partitions; 0: as many as the machine suggests"},
     Option{"threads", integer, "N", windows, kReadersAndReplay, kNone, "0", between(0, 1024),
            "Threads that decode; 0: as many as the machine suggests"},
 

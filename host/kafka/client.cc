@@ -105,14 +105,15 @@ ErrorMemory& Client::errors() const { return background_->errors; }
 
 void Client::announce_errors() { background_->announce = true; }
 
-std::optional<std::int32_t> Client::partition_count(const std::string& topic) const {
+std::optional<std::int32_t> Client::partition_count(const std::string& topic,
+                                                    std::chrono::milliseconds at_most) const {
   const std::string operation = "reading the metadata of topic " + topic;
   const TopicOwner name(rd_kafka_topic_new(handle_, topic.c_str(), nullptr));
   if (!name) kafka_check(rd_kafka_last_error(), operation, {}, topic);
 
-  const Clock::time_point deadline = Clock::now() + timeout_;
+  const Clock::time_point deadline = Clock::now() + at_most;
   // Slices, so that refused security ends the wait; growing ones, so that a slow cluster can answer.
-  for (std::chrono::milliseconds slice = kFirstSlice;; slice = std::min(slice * 2, timeout_)) {
+  for (std::chrono::milliseconds slice = kFirstSlice;; slice = std::min(slice * 2, at_most)) {
     const struct rd_kafka_metadata* raw = nullptr;
     const auto patience = static_cast<int>(std::min(slice, until(deadline)).count());
     rd_kafka_resp_err_t code = rd_kafka_metadata(handle_, 0, name.get(), &raw, patience);
@@ -143,8 +144,8 @@ std::optional<std::int32_t> Client::partition_count_within(const std::string& to
   return found.err == RD_KAFKA_RESP_ERR_NO_ERROR ? std::optional(found.partition_cnt) : std::nullopt;
 }
 
-std::int32_t Client::require_topic(const std::string& topic) const {
-  const std::optional<std::int32_t> count = partition_count(topic);
+std::int32_t Client::require_topic(const std::string& topic, std::chrono::milliseconds at_most) const {
+  const std::optional<std::int32_t> count = partition_count(topic, at_most);
   if (count) return *count;
   throw KafkaError(KafkaError::Kind::topic_missing, "reading the metadata of topic " + topic,
                    rd_kafka_err2name(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART),

@@ -72,15 +72,23 @@ class Client {
   void announce_errors();
 
   // How many partitions a topic has; nothing where the cluster has no such topic. Never makes one.
-  // Blocks for at most the timeout; security that is refused ends it at once.
-  [[nodiscard]] std::optional<std::int32_t> partition_count(const std::string& topic) const;
+  // Blocks for at most the timeout, or `at_most`; security that is refused ends it at once.
+  [[nodiscard]] std::optional<std::int32_t> partition_count(const std::string& topic) const {
+    return partition_count(topic, timeout_);
+  }
+
+  [[nodiscard]] std::optional<std::int32_t> partition_count(const std::string& topic,
+                                                            std::chrono::milliseconds at_most) const;
 
   // The same for one who asks again later: nothing where no answer came within `at_most`, either.
   [[nodiscard]] std::optional<std::int32_t> partition_count_within(const std::string& topic,
                                                                    std::chrono::milliseconds at_most) const;
 
-  // The same, where the topic must exist.
-  [[nodiscard]] std::int32_t require_topic(const std::string& topic) const;
+  // The same as partition_count, where the topic must exist.
+  [[nodiscard]] std::int32_t require_topic(const std::string& topic) const {
+    return require_topic(topic, timeout_);
+  }
+  [[nodiscard]] std::int32_t require_topic(const std::string& topic, std::chrono::milliseconds at_most) const;
 
   // The error to throw for an operation that failed for want of an answer: what librdkafka told in the
   // background says more than the code.

@@ -82,6 +82,11 @@ bool consumer_recovers_from(rd_kafka_resp_err_t code) {
   }
 }
 
+bool tells_of_vanishing(rd_kafka_resp_err_t code) {
+  const KafkaError::Kind kind = kind_of(code);
+  return kind == KafkaError::Kind::topic_missing || kind == KafkaError::Kind::partition_missing;
+}
+
 void kafka_check(rd_kafka_resp_err_t code, std::string_view operation, std::string_view detail,
                  const std::string& topic, std::int32_t partition) {
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
@@ -95,10 +100,7 @@ void ErrorMemory::note(rd_kafka_resp_err_t code, std::string_view text) {
     code = RD_KAFKA_RESP_ERR__SSL;
   }
   const std::lock_guard lock(mutex_);
-  const KafkaError::Kind kind = kind_of(code);
-  if (kind == KafkaError::Kind::topic_missing || kind == KafkaError::Kind::partition_missing) {
-    vanished_ = Told{code, std::string(text)};
-  }
+  if (tells_of_vanishing(code)) vanished_ = Told{code, std::string(text)};
   if (!most_telling_ || telling(code) >= telling(most_telling_->code)) {
     most_telling_ = Told{code, std::string(text)};
   }

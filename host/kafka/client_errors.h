@@ -17,6 +17,9 @@ namespace millrace {
 // Whether librdkafka's consumer tries again by itself after telling of the error.
 [[nodiscard]] bool consumer_recovers_from(rd_kafka_resp_err_t code);
 
+// A topic or a partition that was there is not there any more, or so a broker says.
+[[nodiscard]] bool tells_of_vanishing(rd_kafka_resp_err_t code);
+
 // Throws KafkaError unless the code says that all is well. An empty detail becomes librdkafka's sentence.
 void kafka_check(rd_kafka_resp_err_t code, std::string_view operation, std::string_view detail = {},
                  const std::string& topic = {}, std::int32_t partition = -1);

@@ -1,13 +1,15 @@
 #include "kafka/kafka_source.h"
 
 #include <algorithm>
+#include <future>
 #include <spdlog/spdlog.h>
 #include <stdexcept>
+#include <thread>
 
 #include "millrace/errors.h"
 
 #include "kafka/fingerprint.h"
-#include "kafka/last_records.h"
+#include "kafka/log_range.h"
 #include "kafka/message_view.h"
 #include "kafka/start_positions.h"
 
@@ -17,36 +19,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kClosePatience{5000};
-constexpr std::chrono::milliseconds kRangePatience{4000};
+
+// How long the reading may stand still for a question of its own, and how soon one that was not answered is
+// asked again.
+constexpr std::chrono::milliseconds kAnswerPatience{3000};
+constexpr std::chrono::seconds kAskAgainAfter{5};
 
 // How often the ends of logs are compared with what was read.
 constexpr std::chrono::seconds kCheckEvery{1};
-
-// The handle needs the name of some group to be assigned partitions by hand.
-constexpr const char* kNoGroup = "millrace-without-group";
-
-KafkaProperties default_properties(const FetchLimits& limits) {
-  return {{"check.crcs", "true"},
-          {"fetch.wait.max.ms", "100"},
-          {"fetch.min.bytes", "1"},
-          {"max.partition.fetch.bytes", std::to_string(limits.fetch_bytes)},
-          // Back within seconds after a broker, or the way to it, is there again. A connection that fell
-          // silent is given up before TCP, which doubles its pauses, would leave it alone for a minute.
-          {"socket.timeout.ms", "15000"},
-          {"socket.connection.setup.timeout.ms", "10000"},
-          {"reconnect.backoff.max.ms", "2000"}};
-}
-
-KafkaProperties owned_properties(const SourceSettings& settings, const FetchLimits& limits) {
-  return {{"group.id", settings.group.empty() ? kNoGroup : settings.group},
-          {"enable.auto.commit", "false"},
-          {"enable.auto.offset.store", "false"},
-          {"auto.offset.reset", "error"},
-          {"enable.partition.eof", "true"},
-          {"isolation.level", "read_committed"},
-          {"queued.min.messages", std::to_string(limits.messages)},
-          {"queued.max.messages.kbytes", std::to_string(limits.kilobytes)}};
-}
 
 std::vector<std::string> sorted_topics(const SourceSettings& settings) {
   std::vector<std::string> topics = settings.topics;
@@ -81,18 +61,6 @@ RecordView with_header(const rd_kafka_message_t& message, const std::optional<st
   return record;
 }
 
-void check(rd_kafka_error_t* error, std::string_view operation, const TopicPartition& partition) {
-  const std::unique_ptr<rd_kafka_error_t, void (*)(rd_kafka_error_t*)> owner(error, &rd_kafka_error_destroy);
-  if (error == nullptr) return;
-  kafka_check(rd_kafka_error_code(error), operation, rd_kafka_error_string(error), partition.topic,
-              partition.partition);
-}
-
-bool tells_of_vanishing(rd_kafka_resp_err_t code) {
-  const KafkaError::Kind kind = kind_of(code);
-  return kind == KafkaError::Kind::topic_missing || kind == KafkaError::Kind::partition_missing;
-}
-
 }  // namespace
 
 KafkaSource::KafkaSource(const SourceSettings& settings)
@@ -102,18 +70,14 @@ KafkaSource::KafkaSource(const SourceSettings& settings)
       discover_every_(settings.discover_every),
       losses_(settings.on_data_loss),
       answers_(settings.answers) {
-  const std::vector<std::string> topics = sorted_topics(settings);
-  // The limits depend on the number of partitions, and a handle's limits cannot change: a first handle
-  // counts.
-  {
-    const Client scout(ClientRole::consumer, settings.client, {}, {});
-    partitions_ = all_partitions(scout, topics);
-  }
-  limits_ = fetch_limits(settings.memory_bytes, partitions_.size());
-  client_ = std::make_unique<Client>(ClientRole::consumer, settings.client, default_properties(limits_),
-                                     owned_properties(settings, limits_));
-  const std::vector<LogRange> ranges = log_ranges(*client_, partitions_);
-  starts_ = start_positions(*client_, settings.client,
+  // The limits depend on the number of partitions, and a handle's limits cannot change: one that fetches
+  // nothing counts first.
+  const FetchLimits nothing = fetch_limits(0, 1);
+  asking_ = std::make_unique<Client>(ClientRole::consumer, settings.client, consumer_defaults(nothing),
+                                     consumer_properties(settings.group, nothing));
+  partitions_ = all_partitions(*asking_, sorted_topics(settings));
+  const std::vector<LogRange> ranges = log_ranges(*asking_, partitions_);
+  starts_ = start_positions(*asking_, settings.client,
                             {.partitions = partitions_,
                              .ranges = ranges,
                              .rule = settings.start,
@@ -121,7 +85,16 @@ KafkaSource::KafkaSource(const SourceSettings& settings)
                              .rewind = settings.rewind},
                             losses_);
   for (const LogRange& range : ranges) ends_at_start_.push_back(range.end);
-  committer_.emplace(client_->handle());
+  committer_.emplace(asking_->handle());
+
+  const FetchLimits limits = fetch_limits(settings.memory_bytes, partitions_.size());
+  const std::size_t most = std::max<std::size_t>(1, partitions_.size());
+  const std::size_t count = settings.consumers > 0
+                                ? std::min<std::size_t>(settings.consumers, most)
+                                : consumers_that_pay(std::thread::hardware_concurrency(), most);
+  while (consumers_.size() < count) {
+    consumers_.push_back(std::make_unique<Consumer>(settings.client, settings.group, limits));
+  }
 }
 
 KafkaSource::~KafkaSource() {
@@ -129,62 +102,42 @@ KafkaSource::~KafkaSource() {
 }
 
 void KafkaSource::start() {
-  rd_kafka_t* const handle = client_->handle();
-  client_->announce_errors();
-  kafka_check(rd_kafka_poll_set_consumer(handle), "starting to read");
-  main_queue_.reset(rd_kafka_queue_get_consumer(handle));
-  rd_kafka_queue_io_event_enable(main_queue_.get(), events_.descriptor(), &EventFd::kSignal,
-                                 sizeof EventFd::kSignal);
-
-  const PartitionListOwner list = make_partition_list(partitions_, 0);
+  std::vector<std::vector<PartitionStart>> shares(consumers_.size());
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
-    list->elems[index].offset = starts_[index].offset;
-    states_.push_back(open(partitions_[index], starts_[index].offset));
+    shares[index % shares.size()].push_back({partitions_[index], starts_[index]});
+    states_.push_back({.next_offset = starts_[index].offset, .last_record = {}});
   }
-  nudge_.emplace(handle, partitions_, limits_);
-  kafka_check(rd_kafka_assign(handle, list.get()), "starting to read");
+  for (std::size_t number = 0; number < shares.size(); ++number) {
+    consumers_[number]->start(shares[number], events_);
+  }
   if (discover_every_ > discover_every_.zero()) {
-    watch_.emplace(*client_, partitions_, discover_every_, [this] { events_.signal(); });
+    watch_.emplace(*asking_, partitions_, discover_every_, [this] { events_.signal(); });
   }
   if (!answers_) return;
   answers_->heard(Clock::now(), ends_at_start_);
-  pulse_.emplace(handle, partitions_, answers_);
-}
-
-KafkaSource::Partition KafkaSource::open(const TopicPartition& partition, std::int64_t offset) {
-  QueueOwner queue(
-      rd_kafka_queue_get_partition(client_->handle(), partition.topic.c_str(), partition.partition));
-  if (!queue) {
-    kafka_check(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "starting to read", {}, partition.topic,
-                partition.partition);
-  }
-  rd_kafka_queue_forward(queue.get(), nullptr);  // before assign, which would forward it to the main queue
-  rd_kafka_queue_io_event_enable(queue.get(), events_.descriptor(), &EventFd::kSignal,
-                                 sizeof EventFd::kSignal);
-  return {.queue = std::move(queue), .next_offset = offset, .last_record = {}};
+  pulse_.emplace(asking_->handle(), partitions_, answers_);
 }
 
 std::vector<PartitionStart> KafkaSource::discover() {
   if (!watch_) return {};
   std::vector<PartitionStart> found = watch_->take();
-  for (const auto& [partition, start] : found) {
-    states_.push_back(open(partition, start.offset));
-    nudge_->add(partition);
-    if (pulse_) pulse_->add(partition);
+  for (const PartitionStart& added : found) {
+    consumer_of(partitions_.size()).add(added, events_);
+    states_.push_back({.next_offset = added.start.offset, .last_record = {}});
+    if (pulse_) pulse_->add(added.partition);
     {
       const std::lock_guard lock(growth_);
-      partitions_.push_back(partition);
+      partitions_.push_back(added.partition);
     }
-    const PartitionListOwner list = make_partition_list({&partition, 1}, start.offset);
-    check(rd_kafka_incremental_assign(client_->handle(), list.get()), "reading a new partition", partition);
-    spdlog::warn("{}/{}: found a new partition; reading it from offset {}", partition.topic,
-                 partition.partition, start.offset);
+    spdlog::warn("{}/{}: found a new partition; reading it from offset {}", added.partition.topic,
+                 added.partition.partition, added.start.offset);
   }
   return found;
 }
 
 PullOutcome KafkaSource::pull(std::size_t index, std::size_t max_records, RecordBatch& batch) {
-  if (rd_kafka_queue_length(main_queue_.get()) != 0) serve_main_queue();
+  Consumer& consumer = consumer_of(index);
+  consumer.serve();
   Partition& partition = states_[index];
   if (partition.lost) return {.lost = true};
   const std::size_t before = batch.size();
@@ -192,12 +145,9 @@ PullOutcome KafkaSource::pull(std::size_t index, std::size_t max_records, Record
   // Ends of the log count as messages in a chunk: only a chunk that comes back short tells an empty queue.
   while (batch.size() < wanted) {
     const std::size_t asked = std::min(kPullChunk, wanted - batch.size());
-    const ssize_t got = rd_kafka_consume_batch_queue(partition.queue.get(), 0, chunk_.data(), asked);
-    if (got < 0)
-      kafka_check(rd_kafka_last_error(), "reading", {}, partitions_[index].topic,
-                  partitions_[index].partition);
-    take_chunk(index, std::span(chunk_).first(static_cast<std::size_t>(got)), batch);
-    if (static_cast<std::size_t>(got) < asked) break;
+    const std::size_t got = consumer.take(number_of(index), std::span(chunk_).first(asked));
+    take_chunk(index, std::span(chunk_).first(got), batch);
+    if (got < asked) break;
   }
   if (batch.size() > before) partition.last_record = fingerprint_of(batch.records().back());
   check_vanished();
@@ -206,35 +156,34 @@ PullOutcome KafkaSource::pull(std::size_t index, std::size_t max_records, Record
 
 void KafkaSource::take_chunk(std::size_t index, std::span<rd_kafka_message_t* const> messages,
                              RecordBatch& batch) {
+  Partition& partition = states_[index];
   std::size_t done = 0;
   std::size_t payload_bytes = 0;
   try {
-    for (; done < messages.size(); ++done) {
-      payload_bytes += messages[done]->len;
-      take(index, messages[done], batch);
+    while (done < messages.size()) {
+      rd_kafka_message_t* const message = messages[done++];
+      if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const MessageOwner owner(message);
+        take_other(index, *message);
+        continue;
+      }
+      payload_bytes += message->len;
+      batch.append(with_header(*message, label_header_), message, &release_message);
+      partition.next_offset = message->offset + 1;
+      partition.at_end = false;
     }
   } catch (...) {
-    for (++done; done < messages.size(); ++done) rd_kafka_message_destroy(messages[done]);
+    while (done < messages.size()) rd_kafka_message_destroy(messages[done++]);
     throw;
   }
-  nudge_->took(index, messages.size(), payload_bytes);
+  consumer_of(index).took(number_of(index), messages.size(), payload_bytes);
 }
 
-void KafkaSource::take(std::size_t index, rd_kafka_message_t* message, RecordBatch& batch) {
+void KafkaSource::take_other(std::size_t index, const rd_kafka_message_t& message) {
+  if (message.err != RD_KAFKA_RESP_ERR__PARTITION_EOF) return take_error(message, index);
   Partition& partition = states_[index];
-  if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    batch.append(with_header(*message, label_header_), message, &release_message);
-    partition.next_offset = message->offset + 1;
-    partition.at_end = false;
-    return;
-  }
-  const MessageOwner owner(message);
-  if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-    partition.next_offset = std::max(partition.next_offset, message->offset);
-    partition.at_end = true;
-    return;
-  }
-  take_error(*message, index);
+  partition.next_offset = std::max(partition.next_offset, message.offset);
+  partition.at_end = true;
 }
 
 void KafkaSource::take_error(const rd_kafka_message_t& message, std::size_t index) {
@@ -243,7 +192,7 @@ void KafkaSource::take_error(const rd_kafka_message_t& message, std::size_t inde
     return lose(index, loss_of(index));
   }
   if (tells_of_vanishing(message.err)) {
-    return client_->errors().note(message.err, rd_kafka_message_errstr(&message));
+    return consumer_of(index).errors().note(message.err, rd_kafka_message_errstr(&message));
   }
   const TopicPartition& partition = partitions_[index];
   if (!consumer_recovers_from(message.err)) {
@@ -256,7 +205,7 @@ void KafkaSource::take_error(const rd_kafka_message_t& message, std::size_t inde
 
 DataLoss KafkaSource::loss_of(std::size_t index) const {
   const std::int64_t position = states_[index].next_offset;
-  const LogRange log = log_ranges(*client_, {&partitions_[index], 1}, kRangePatience).front();
+  const LogRange log = log_ranges(*asking_, {&partitions_[index], 1}, kAnswerPatience).front();
   const std::optional<DataLoss> loss = loss_at(partitions_[index], position, log);
   return loss.value_or(DataLoss{DataLossError::Kind::replaced, partitions_[index], position, log});
 }
@@ -267,51 +216,40 @@ void KafkaSource::lose(std::size_t index, const DataLoss& loss) {
 }
 
 Position KafkaSource::recover(std::size_t index) {
-  const TopicPartition& where = partitions_[index];
   const std::int64_t offset = losses_.meet(loss_of(index));
-  // A partition that was told to be out of range is not fetched any more, and cannot be sought in; one that
-  // is assigned anew is, and librdkafka drops what it had queued of it.
-  const PartitionListOwner list = make_partition_list({&where, 1}, offset);
-  check(rd_kafka_incremental_unassign(client_->handle(), list.get()), "leaving a lost position", where);
-  check(rd_kafka_incremental_assign(client_->handle(), list.get()), "leaving a lost position", where);
-  Partition& partition = states_[index];
-  partition.next_offset = offset;
-  partition.last_record = {};
-  partition.at_end = false;
-  partition.lost = false;
+  consumer_of(index).move(partitions_[index], offset);
+  states_[index] = {.next_offset = offset, .last_record = {}};
   return {.offset = offset};
 }
 
-void KafkaSource::serve_main_queue() {
-  while (rd_kafka_message_t* message = rd_kafka_consumer_poll(client_->handle(), 0)) {
-    const MessageOwner owner(message);
-    const std::string topic = message->rkt != nullptr ? rd_kafka_topic_name(message->rkt) : std::string{};
-    if (tells_of_vanishing(message->err)) {
-      client_->errors().note(message->err, rd_kafka_message_errstr(message));
-      continue;
-    }
-    // The client looks for the coordinator of any group it was given, also where nothing is to be committed.
-    if (!commits_ && message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) continue;
-    if (!consumer_recovers_from(message->err)) {
-      kafka_check(message->err, "reading", rd_kafka_message_errstr(message), topic, message->partition);
-    }
-    spdlog::warn("kafka: {}; trying again", rd_kafka_message_errstr(message));
+void KafkaSource::check_vanished() {
+  for (const std::unique_ptr<Consumer>& consumer : consumers_) {
+    auto told = consumer->errors().take_vanished();
+    if (!told) continue;
+    vanished_ = std::move(told);
+    next_look_ = {};
   }
+  if (!vanished_ || Clock::now() < next_look_) return;
+  next_look_ = Clock::now() + kAskAgainAfter;
+  try {
+    require_partitions(*vanished_);
+  } catch (const KafkaError& error) {
+    if (error.kind != KafkaError::Kind::unreachable) throw;
+    return;
+  }
+  if (check_logs()) vanished_.reset();  // it may have been away and come back as another
 }
 
-void KafkaSource::check_vanished() {
-  const std::optional<ErrorMemory::Told> told = client_->errors().take_vanished();
-  if (!told) return;
-  vanished_ = true;  // unless all turn out to be there
+void KafkaSource::require_partitions(const ErrorMemory::Told& told) const {
   for (const TopicPartition& partition : partitions_) {
     const bool last_of_topic =
         &partition == &partitions_.back() || (&partition + 1)->topic != partition.topic;
-    if (!last_of_topic || client_->require_topic(partition.topic) > partition.partition) continue;
-    throw KafkaError(KafkaError::Kind::partition_missing, "reading", rd_kafka_err2name(told->code),
-                     told->text, partition.topic, partition.partition);
+    if (!last_of_topic || asking_->require_topic(partition.topic, kAnswerPatience) > partition.partition) {
+      continue;
+    }
+    throw KafkaError(KafkaError::Kind::partition_missing, "reading", rd_kafka_err2name(told.code), told.text,
+                     partition.topic, partition.partition);
   }
-  check_logs();  // it may have been away and come back as another
-  vanished_ = false;
 }
 
 void KafkaSource::check_ends() {
@@ -319,40 +257,39 @@ void KafkaSource::check_ends() {
   if (now < next_check_) return;
   next_check_ = now + kCheckEvery;
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
-    std::int64_t low = 0;
-    std::int64_t high = 0;
-    const bool is_known = rd_kafka_get_watermark_offsets(client_->handle(), partitions_[index].topic.c_str(),
-                                                         partitions_[index].partition, &low,
-                                                         &high) == RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (is_known && high >= 0 && high < states_[index].next_offset) return check_logs();
+    const std::optional<std::int64_t> end = consumer_of(index).known_end(partitions_[index]);
+    if (!end || *end >= states_[index].next_offset) continue;
+    if (!check_logs()) next_check_ = Clock::now() + kAskAgainAfter;
+    return;
   }
 }
 
-void KafkaSource::check_logs() {
-  const std::vector<LogRange> logs = log_ranges(*client_, partitions_, kRangePatience);
-  std::vector<LastRecord> last_records;
+bool KafkaSource::check_logs() {
+  std::vector<ReadLog> logs;
   std::vector<std::size_t> indices;
   for (std::size_t index = 0; index < partitions_.size(); ++index) {
-    const Partition& partition = states_[index];
-    if (partition.lost) continue;
-    if (const auto loss = loss_at(partitions_[index], partition.next_offset, logs[index])) {
-      lose(index, *loss);
-    } else if (partition.last_record.offset >= logs[index].begin) {
-      last_records.push_back({partitions_[index], partition.last_record});
-      indices.push_back(index);
-    }
+    if (states_[index].lost) continue;
+    logs.push_back({partitions_[index], states_[index].next_offset, states_[index].last_record});
+    indices.push_back(index);
   }
-  for (const std::size_t replaced : replaced_records(client_settings_, last_records)) {
-    const std::size_t index = indices[replaced];
-    lose(index, {DataLossError::Kind::replaced, partitions_[index], states_[index].next_offset, logs[index]});
+  try {
+    for (const auto& [number, loss] : lost_logs(*asking_, client_settings_, logs, kAnswerPatience)) {
+      lose(indices[number], loss);
+    }
+    return true;
+  } catch (const KafkaError& error) {
+    if (error.kind != KafkaError::Kind::unreachable) throw;
+    spdlog::debug("kafka: nobody says whether the logs are those that were read: {}", error.what());
+    return false;
   }
 }
 
 void KafkaSource::wait(std::chrono::milliseconds at_most) {
   committer_->serve();
-  serve_main_queue();
+  rd_kafka_poll(asking_->handle(), 0);
+  for (const auto& consumer : consumers_) consumer->serve();
   events_.wait(at_most);
-  serve_main_queue();
+  for (const auto& consumer : consumers_) consumer->serve();
   check_vanished();
   check_ends();
 }
@@ -367,36 +304,32 @@ std::vector<std::int64_t> KafkaSource::end_offsets() const {
   std::vector<std::int64_t> ends = ends_at_start_;
   ends.resize(partitions_.size());
   for (std::size_t index = 0; index < ends.size(); ++index) {
-    std::int64_t low = 0;
-    std::int64_t high = 0;
-    if (rd_kafka_get_watermark_offsets(client_->handle(), partitions_[index].topic.c_str(),
-                                       partitions_[index].partition, &low,
-                                       &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      ends[index] = std::max(ends[index], high);
-    }
+    const std::optional<std::int64_t> end = consumer_of(index).known_end(partitions_[index]);
+    if (end) ends[index] = std::max(ends[index], *end);
   }
   return ends;
 }
 
 bool KafkaSource::close(std::chrono::milliseconds at_most) {
-  if (!client_) return true;
+  if (!asking_) return true;
   const Clock::time_point deadline = Clock::now() + at_most;
   if (pulse_) pulse_->request_stop();
   watch_.reset();
-  nudge_.reset();
   const bool settled = committer_->settle(at_most);
-  for (const Partition& partition : states_)
-    rd_kafka_queue_io_event_enable(partition.queue.get(), -1, nullptr, 0);
-  if (main_queue_) rd_kafka_queue_io_event_enable(main_queue_.get(), -1, nullptr, 0);
   pulse_.reset();
-  states_.clear();
-  main_queue_.reset();
   committer_.reset();
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+  const auto left = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()),
+                             std::chrono::milliseconds{0});
   // librdkafka 2.0.2 never ends the thread of a broker that led a partition which is no more.
   const bool worth_trying = settled && !vanished_;
-  const bool closed = client_->close(std::max(left, std::chrono::milliseconds{0}), worth_trying);
-  client_.reset();
+  std::vector<std::future<bool>> closing;  // side by side: one dead broker keeps them all waiting
+  for (const auto& consumer : consumers_) {
+    closing.push_back(std::async(std::launch::async, [&] { return consumer->close(left, worth_trying); }));
+  }
+  bool closed = asking_->close(left, worth_trying);
+  for (std::future<bool>& consumer : closing) closed = consumer.get() && closed;
+  consumers_.clear();
+  asking_.reset();
   return closed;
 }
 

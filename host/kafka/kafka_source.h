@@ -1,9 +1,9 @@
 // The consumer: records of Kafka topics as a RecordSource.
 //
 // All partitions of the topics are assigned by hand at numbers that were fixed at construction, or when they
-// were found; the broker's group only hears of progress. Each partition has a queue of its own, so a
-// partition that is not pulled holds up no other one, and stops being fetched when its share of the memory
-// budget is used.
+// were found; the broker's group only hears of progress. Several instances of librdkafka may share them, one
+// more handle asks and commits. Each partition has a queue of its own, so a partition that is not pulled
+// holds up no other one, and stops being fetched when its share of the memory budget is used.
 #pragma once
 
 #include <array>
@@ -24,11 +24,10 @@
 #include "kafka/broker_answers.h"
 #include "kafka/broker_pulse.h"
 #include "kafka/client.h"
+#include "kafka/consumer.h"
 #include "kafka/data_loss.h"
 #include "kafka/event_fd.h"
-#include "kafka/fetch_limits.h"
-#include "kafka/fetch_nudge.h"
-#include "kafka/log_range.h"
+#include "kafka/log_check.h"
 #include "kafka/offset_committer.h"
 #include "kafka/partition_watch.h"
 #include "kafka/start_rule.h"
@@ -48,6 +47,7 @@ struct SourceSettings {
   // For what is fetched and not yet pulled. It is shared among the partitions that are there at the start;
   // one that is found later takes as much as each of them, until the next start.
   std::size_t memory_bytes = std::size_t{256} << 20;
+  unsigned consumers = 0;                  // instances that share the partitions; 0: as many as pay
   std::shared_ptr<BrokerAnswers> answers;  // told from start to close that brokers answer; may be null
 };
 
@@ -71,6 +71,7 @@ class KafkaSource final : public RecordSource {
   [[nodiscard]] std::span<const TopicPartition> partitions() const override { return partitions_; }
   [[nodiscard]] std::span<const Position> starts() const { return starts_; }
   [[nodiscard]] std::span<const std::int64_t> ends_at_start() const { return ends_at_start_; }
+  [[nodiscard]] std::size_t consumers() const { return consumers_.size(); }  // until close
 
   // Once.
   void start();
@@ -97,7 +98,6 @@ class KafkaSource final : public RecordSource {
 
  private:
   struct Partition {
-    QueueOwner queue;
     std::int64_t next_offset = 0;
     RecordFingerprint last_record;  // of those that were pulled
     bool at_end = false;
@@ -105,21 +105,27 @@ class KafkaSource final : public RecordSource {
   };
   static constexpr std::size_t kPullChunk = 1024;
 
-  // Takes one message off librdkafka: a record, an end of the log, or an error to throw or to log.
-  void take(std::size_t index, rd_kafka_message_t* message, RecordBatch& batch);
+  // Which instance reads a partition, and what number the partition has there.
+  [[nodiscard]] Consumer& consumer_of(std::size_t index) const {
+    return *consumers_[index % consumers_.size()];
+  }
+  [[nodiscard]] std::size_t number_of(std::size_t index) const { return index / consumers_.size(); }
+
+  // Takes what came off librdkafka: records, ends of the log, or errors to throw or to log.
   void take_chunk(std::size_t index, std::span<rd_kafka_message_t* const> messages, RecordBatch& batch);
+  void take_other(std::size_t index, const rd_kafka_message_t& message);
   void take_error(const rd_kafka_message_t& message, std::size_t index);
   // What the partition lost, by what its log holds now.
   [[nodiscard]] DataLoss loss_of(std::size_t index) const;
   // Throws, or leaves the partition to recover().
   void lose(std::size_t index, const DataLoss& loss);
-  void serve_main_queue();
   // librdkafka told that a topic or a partition went away: asks again, since a cluster that restarts may err.
   void check_vanished();
+  void require_partitions(const ErrorMemory::Told& told) const;
   // A log that ends before what was read of it was cut, or its new leader is not up to date yet.
   void check_ends();
-  void check_logs();
-  Partition open(const TopicPartition& partition, std::int64_t offset);
+  // False: the answers did not come in time.
+  bool check_logs();
 
   const std::optional<std::string> label_header_;
   const bool commits_;
@@ -132,20 +138,21 @@ class KafkaSource final : public RecordSource {
   std::vector<std::int64_t> ends_at_start_;  // constant after construction
 
   EventFd events_;
-  std::unique_ptr<Client> client_;  // null after close
-  FetchLimits limits_;
-
-  // These hold queues of the client's handle and go before it.
+  std::unique_ptr<Client> asking_;  // and committing; null after close
   std::optional<OffsetCommitter> committer_;
-  QueueOwner main_queue_;
-  std::vector<Partition> states_;                     // owned by the reading thread
-  bool vanished_ = false;                             // owned by the reading thread
-  std::chrono::steady_clock::time_point next_check_;  // of the ends; owned by the reading thread
-  std::optional<FetchNudge> nudge_;                   // from start to close
-  std::optional<PartitionWatch> watch_;               // from start to close
-  const std::shared_ptr<BrokerAnswers> answers_;
-  std::optional<BrokerPulse> pulse_;  // from start to close, where somebody wants the answers
+  std::vector<std::unique_ptr<Consumer>> consumers_;  // constant until close
+
+  // Owned by the reading thread.
+  std::vector<Partition> states_;
+  std::optional<ErrorMemory::Told> vanished_;         // until all turn out to be there
+  std::chrono::steady_clock::time_point next_look_;   // for what vanished
+  std::chrono::steady_clock::time_point next_check_;  // of the ends
   std::array<rd_kafka_message_t*, kPullChunk> chunk_{};
+
+  const std::shared_ptr<BrokerAnswers> answers_;
+  // From start to close; they use the asking handle.
+  std::optional<PartitionWatch> watch_;
+  std::optional<BrokerPulse> pulse_;  // where somebody wants the answers
 };
 
 }  // namespace millrace

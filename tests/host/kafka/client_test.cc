@@ -205,6 +205,19 @@ TEST(Client, ASilentPeerIsUnreachableWithinTheTimeoutAndNamesTheAddress) {
   EXPECT_THAT(error.detail, HasSubstr(port.address()));
 }
 
+TEST(Client, AQuestionWithALimitOfItsOwnDoesNotWaitForTheTimeout) {
+  const Port silent(Port::Kind::silent);
+  const Client client(ClientRole::consumer, {silent.address(), {}, std::chrono::minutes{5}}, {}, {});
+  const auto begin = Clock::now();
+  try {
+    static_cast<void>(client.require_topic("rows", std::chrono::milliseconds{200}));
+    FAIL();
+  } catch (const KafkaError& error) {
+    EXPECT_EQ(error.kind, KafkaError::Kind::unreachable);
+  }
+  EXPECT_LT(Clock::now() - begin, std::chrono::seconds{30});
+}
+
 TEST(Client, ANameThatDoesNotResolveIsUnreachable) {
   const KafkaError error =
       broker_error_of({"no-such-host.invalid:9092", {}, std::chrono::milliseconds{1000}});

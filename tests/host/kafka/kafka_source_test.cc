@@ -32,48 +32,6 @@ std::vector<std::int64_t> start_offsets(const SourceSettings& settings) {
   return offsets;
 }
 
-TEST(KafkaSource, HandsOutEveryRecordOnceAndInOrderWhateverTheSizesOfPulls) {
-  const EmbeddedBroker broker({{"b", 3}, {"a", 2}});
-  fill(broker, "a", {700, 0});
-  fill(broker, "b", {1, 2500, 1300});
-  KafkaSource source(source_of(broker, {"b", "a", "b"}));
-  EXPECT_THAT(source.partitions(),
-              ElementsAre(TopicPartition{"a", 0}, TopicPartition{"a", 1}, TopicPartition{"b", 0},
-                          TopicPartition{"b", 1}, TopicPartition{"b", 2}));
-  const std::vector<std::int64_t> ends{700, 0, 1, 2500, 1300};
-  EXPECT_TRUE(std::ranges::equal(source.ends_at_start(), ends));
-  source.start();
-
-  std::mt19937 random(7);
-  std::vector<std::int64_t> next(5, 0);
-  std::vector<bool> at_end(5);
-  RecordBatch batch;
-  const auto deadline = Clock::now() + kTestDeadline;
-  while (std::ranges::find(at_end, false) != at_end.end()) {
-    ASSERT_LT(Clock::now(), deadline);
-    const std::size_t index = random() % 5;
-    const std::size_t at_most = 1 + random() % 400;
-    batch.clear();
-    const PullOutcome outcome = source.pull(index, at_most, batch);
-    ASSERT_EQ(outcome.appended, batch.size());
-    ASSERT_LE(outcome.appended, at_most);
-    for (const RecordView& record : batch.records()) {
-      const std::int64_t partition = source.partitions()[index].partition;
-      ASSERT_EQ(record.offset, next[index]);
-      ASSERT_EQ(record.value, std::to_string(partition) + ":" + std::to_string(next[index]));
-      ASSERT_EQ(record.key, "k");
-      ++next[index];
-    }
-    if (outcome.appended > 0 || outcome.at_end) {
-      ASSERT_EQ(outcome.next_offset, next[index]);
-    }
-    at_end[index] = outcome.at_end;
-    if (outcome.appended == 0) source.wait(std::chrono::milliseconds{1});
-  }
-  EXPECT_EQ(next, ends);
-  EXPECT_EQ(source.end_offsets(), ends);
-}
-
 TEST(KafkaSource, ResolvesEveryRuleToNumbers) {
   const EmbeddedBroker broker({{"rows", 3}});
   fill(broker, "rows", {10, 0, 4});
@@ -357,25 +315,6 @@ TEST(KafkaSource, ARefusedTopicEndsTheReading) {
     EXPECT_EQ(error.kind, KafkaError::Kind::authentication);
     EXPECT_EQ(error.topic, "rows");
     EXPECT_EQ(error.partition, 0);
-  }
-}
-
-TEST(KafkaSource, ATopicThatVanishesEndsTheReading) {
-  const EmbeddedBroker broker({{"more", 1}, {"rows", 2}});
-  fill(broker, "rows", {10, 10});
-  SourceSettings settings = source_of(broker, {"more", "rows"});
-  settings.client.properties = {{"topic.metadata.refresh.interval.ms", "100"}};
-  KafkaSource source(settings);
-  source.start();
-  static_cast<void>(read_to_end(source));
-  deny_topic(broker, "rows");
-  try {
-    read_until(
-        source, 10, [](auto&&...) {}, [] { return false; });
-    FAIL();
-  } catch (const KafkaError& error) {
-    EXPECT_EQ(error.kind, KafkaError::Kind::topic_missing);
-    EXPECT_EQ(error.topic, "rows");
   }
 }
 
