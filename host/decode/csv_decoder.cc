@@ -135,6 +135,9 @@ CsvDecoder::CsvDecoder(const DecoderSettings& settings)
            "the columns hold " + std::to_string(found) + " features");
   }
   ignores_fields_ = std::find(targets_.begin(), targets_.end(), kIgnored) != targets_.end();
+  short_layout_ = short_row_layout(targets_, separator_);
+  const bool fits = short_layout_.fields > 0 && max_record_bytes_ > ShortRowLayout::kMostBytes;
+  if (fits) read_short_ = short_row_reader();
 }
 
 std::string CsvDecoder::field_name(std::int32_t field) const {
@@ -144,8 +147,15 @@ std::string CsvDecoder::field_name(std::int32_t field) const {
 void CsvDecoder::decode(std::span<const RecordView> records, std::uint32_t /*first_row*/, float* values,
                         float* labels, std::span<DecodeOutcome> outcomes) const {
   for (std::size_t i = 0; i < records.size(); ++i) {
-    outcomes[i] = decode_record(records[i], values + i * features_, labels[i]);
+    float* const row = values + i * features_;
+    outcomes[i] = read_short_ != nullptr && read_short(records[i], row, labels[i])
+                      ? decode_label_beside(records[i], label_from_, labels[i])
+                      : decode_record(records[i], row, labels[i]);
   }
+}
+
+bool CsvDecoder::read_short(const RecordView& record, float* row, float& label) const {
+  return record.has_value && read_short_(record.value.data(), record.value.size(), short_layout_, row, label);
 }
 
 DecodeOutcome CsvDecoder::decode_record(const RecordView& record, float* row, float& label) const {
@@ -167,9 +177,11 @@ DecodeOutcome CsvDecoder::decode_value(std::string_view value, float* row, float
       ++at;  // the separator
     }
     const std::int32_t target = targets_[static_cast<std::size_t>(field)];
-    if (target >= 0) {
-      const char* const end = parse_plain_number(at, last, row[target]);
+    if (target != kIgnored) {
+      float& into = target == kLabel ? label : row[target];
+      const char* const end = parse_plain_number(at, last, into);
       if (end != nullptr && (end == last || *end == separator_)) {
+        if (target == kLabel && !is_label(into)) return bad(BadRecordReason::label_invalid, field);
         at = end;
         continue;
       }

@@ -29,6 +29,7 @@
 #include "millrace/decoder.h"
 
 #include "decode/decoder_settings.h"
+#include "decode/short_rows.h"
 
 namespace millrace {
 
@@ -47,6 +48,7 @@ class CsvDecoder final : public Decoder {
   static constexpr std::int32_t kLabel = -1;
   static constexpr std::int32_t kIgnored = -2;
 
+  bool read_short(const RecordView& record, float* row, float& label) const;
   DecodeOutcome decode_record(const RecordView& record, float* row, float& label) const;
   DecodeOutcome decode_value(std::string_view value, float* row, float& label) const;
 
@@ -58,6 +60,8 @@ class CsvDecoder final : public Decoder {
   bool ignores_fields_ = false;
   std::vector<std::string> names_;     // [fields] what each is called
   std::vector<std::int32_t> targets_;  // [fields] what becomes of each
+  ShortRowLayout short_layout_;
+  ReadShortRow read_short_ = nullptr;  // null: every row is read field by field
 };
 
 }  // namespace millrace

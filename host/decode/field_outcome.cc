@@ -7,6 +7,10 @@ namespace {
 
 DecodeOutcome decode_label(std::string_view text, bool present, float& label) {
   if (!present) return bad(BadRecordReason::label_missing);
+  if (text.size() == 1 && (text[0] == '0' || text[0] == '1')) {  // nearly all are
+    label = static_cast<float>(text[0] - '0');
+    return kGood;
+  }
   const ParsedNumber number = parse_number(trimmed(text));
   label = number.value;
   return check_label(number);
@@ -32,7 +36,7 @@ DecodeOutcome check_feature(const ParsedNumber& number, std::int32_t field) {
 
 DecodeOutcome check_label(const ParsedNumber& number, std::int32_t field) {
   if (number.kind == NumberKind::missing) return bad(BadRecordReason::label_missing, field);
-  const bool valid = number.kind == NumberKind::number && number.value >= 0 && number.value <= 1;
+  const bool valid = number.kind == NumberKind::number && is_label(number.value);
   return valid ? kGood : bad(BadRecordReason::label_invalid, field);
 }
 

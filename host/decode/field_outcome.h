@@ -33,6 +33,8 @@ inline constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
   return text;
 }
 
+[[nodiscard]] constexpr bool is_label(float value) { return value >= 0 && value <= 1; }
+
 // Missing values are good features and bad labels.
 [[nodiscard]] DecodeOutcome check_feature(const ParsedNumber& number, std::int32_t field);
 [[nodiscard]] DecodeOutcome check_label(const ParsedNumber& number, std::int32_t field = -1);

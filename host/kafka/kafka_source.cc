@@ -25,6 +25,14 @@ constexpr std::chrono::milliseconds kClosePatience{5000};
 constexpr std::chrono::milliseconds kAnswerPatience{3000};
 constexpr std::chrono::seconds kAskAgainAfter{5};
 
+// Messages come off another core. One that is taken soon is fetched from there while others are.
+constexpr std::size_t kTakenSoon = 8;
+void fetch_ahead(const rd_kafka_message_t* message) {
+  constexpr std::ptrdiff_t kCacheLine = 64;
+  const auto* const bytes = reinterpret_cast<const std::byte*>(message);
+  for (std::ptrdiff_t line = 0; line < 3; ++line) __builtin_prefetch(bytes + line * kCacheLine);
+}
+
 // How often the ends of logs are compared with what was read.
 constexpr std::chrono::seconds kCheckEvery{1};
 
@@ -46,19 +54,16 @@ std::vector<TopicPartition> all_partitions(const Client& client, const std::vect
 
 void release_message(void* message) { rd_kafka_message_destroy(static_cast<rd_kafka_message_t*>(message)); }
 
-RecordView with_header(const rd_kafka_message_t& message, const std::optional<std::string>& label_header) {
-  RecordView record = view_of(message);
+void take_header(const rd_kafka_message_t& message, const std::string& name, RecordView& record) {
   rd_kafka_headers_t* headers = nullptr;
-  if (label_header && rd_kafka_message_headers(&message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    const void* value = nullptr;
-    std::size_t size = 0;
-    // A header's null value is no value.
-    record.has_header = rd_kafka_header_get_last(headers, label_header->c_str(), &value, &size) ==
-                            RD_KAFKA_RESP_ERR_NO_ERROR &&
-                        value != nullptr;
-    if (record.has_header) record.header = {static_cast<const char*>(value), size};
-  }
-  return record;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  // A header's null value is no value.
+  record.has_header =
+      rd_kafka_header_get_last(headers, name.c_str(), &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+      value != nullptr;
+  if (record.has_header) record.header = {static_cast<const char*>(value), size};
 }
 
 }  // namespace
@@ -161,6 +166,7 @@ void KafkaSource::take_chunk(std::size_t index, std::span<rd_kafka_message_t* co
   std::size_t payload_bytes = 0;
   try {
     while (done < messages.size()) {
+      if (done + kTakenSoon < messages.size()) fetch_ahead(messages[done + kTakenSoon]);
       rd_kafka_message_t* const message = messages[done++];
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         const MessageOwner owner(message);
@@ -168,7 +174,9 @@ void KafkaSource::take_chunk(std::size_t index, std::span<rd_kafka_message_t* co
         continue;
       }
       payload_bytes += message->len;
-      batch.append(with_header(*message, label_header_), message, &release_message);
+      RecordView& record = batch.append(message, &release_message);
+      view(*message, record);
+      if (label_header_) take_header(*message, *label_header_, record);
       partition.next_offset = message->offset + 1;
       partition.at_end = false;
     }

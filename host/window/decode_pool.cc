@@ -1,6 +1,15 @@
 #include "window/decode_pool.h"
 
 namespace millrace {
+namespace {
+
+bool worth_handing_over(std::span<const RecordView> records) {
+  std::size_t bytes = 0;
+  for (const RecordView& record : records) bytes += record.value.size();
+  return bytes >= DecodePool::kWorthHandingOver;
+}
+
+}  // namespace
 
 DecodePool::DecodePool(const Decoder& decoder, unsigned threads) : decoder_(decoder) {
   threads_.reserve(threads);
@@ -15,7 +24,7 @@ DecodePool::~DecodePool() {
 
 void DecodePool::start_async(DecodeJob& job) {
   job.error = nullptr;
-  if (job.outcomes.size() < kWorthHandingOver) {
+  if (!worth_handing_over(job.records)) {
     decode(job);
     job.done = true;
     return;

@@ -36,8 +36,9 @@ struct DecodeJob {
 
 class DecodePool {
  public:
-  // Fewer rows than this are decoded by the thread that brings them: waking another costs more.
-  static constexpr std::size_t kWorthHandingOver = 64;
+  // Values of fewer bytes than this together are decoded by the thread that brings them, which has just had
+  // them in its hands: waking another costs as much, and another core has to fetch them first.
+  static constexpr std::size_t kWorthHandingOver = 32 * 1024;
 
   DecodePool(const Decoder& decoder, unsigned threads);
   DecodePool(const DecodePool&) = delete;

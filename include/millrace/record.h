@@ -46,9 +46,12 @@ class RecordBatch {
   ~RecordBatch() { clear(); }
 
   // Adds a record whose memory lives until `release(handle)`; a null handle needs no release.
-  void append(const RecordView& record, void* handle, Release release) {
-    records_.push_back(record);
+  void append(const RecordView& record, void* handle, Release release) { append(handle, release) = record; }
+  // The same for a record that is filled in where it stands.
+  RecordView& append(void* handle, Release release) {
+    RecordView& record = records_.emplace_back();
     if (handle != nullptr) owned_.push_back({handle, release});
+    return record;
   }
 
   void clear() noexcept {

@@ -26,6 +26,9 @@ class OffsetDecoder final : public Decoder {
   [[nodiscard]] std::string field_name(std::int32_t /*field*/) const override { return {}; }
 };
 
+constexpr std::size_t kRecordsWorthHandingOver = 64;
+const std::string kValue(DecodePool::kWorthHandingOver / kRecordsWorthHandingOver, 'v');
+
 // A job with room of its own.
 struct Batch {
   std::vector<RecordView> records;
@@ -36,7 +39,10 @@ struct Batch {
 
   Batch(std::int64_t first_offset, std::size_t count)
       : records(count), values(count), labels(count), outcomes(count) {
-    for (RecordView& record : records) record.offset = first_offset++;
+    for (RecordView& record : records) {
+      record.offset = first_offset++;
+      record.value = kValue;
+    }
     job = {.records = records, .values = values.data(), .labels = labels.data(), .outcomes = outcomes};
   }
 };
@@ -64,7 +70,7 @@ TEST(DecodePool, DecodesEveryRowOfEveryJob) {
 TEST(DecodePool, PassesAnExceptionOnWithItsJobAndGoesOn) {
   const OffsetDecoder decoder;
   DecodePool pool(decoder, 2);
-  for (const std::size_t size : {std::size_t{8}, 4 * DecodePool::kWorthHandingOver}) {
+  for (const std::size_t size : {std::size_t{8}, 4 * kRecordsWorthHandingOver}) {
     Batch failing(7, size);
     Batch good(100, size);
     failing.records[1].value = "throw";
