@@ -91,6 +91,9 @@ void LiveStatus::take(const TrainTick& tick, const SourceCounts& source) {
   status_.full_window_slots = tick.ring.full;
   status_.commits = source.committed;
   status_.failed_commits = source.failed_commits;
+  status_.dead_letters = tick.counts.dead_letters;
+  status_.data_losses = source.data_losses;
+  status_.lost_offsets = source.lost_offsets;
 
   status_.partitions.resize(tick.finished.size());
   for (std::size_t index = 0; index < tick.finished.size(); ++index) {

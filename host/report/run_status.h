@@ -52,6 +52,9 @@ struct RunStatus {
 
   std::int64_t started_at_ms = 0;  // since the Unix epoch
   RunTotals run;                   // every reason has its count, 0 included
+  std::uint64_t dead_letters = 0;  // of this run, acknowledged
+  std::uint64_t data_losses = 0;   // of this run, where reading went on without lost records
+  std::uint64_t lost_offsets = 0;  // of these, as far as it is known how many
   std::uint64_t lifetime_rows = 0;
 
   // Prequential, of the newest rows.

@@ -285,7 +285,11 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
        .letters = letters.get()},
       std::move(checkpoint), job.trainer);
   trainer.run([&](const TrainTick& tick) {
-    observer.window(tick, {source.end_offsets(), source.committed(), source.failed_commits()});
+    observer.window(tick, {.log_ends = source.end_offsets(),
+                           .committed = source.committed(),
+                           .failed_commits = source.failed_commits(),
+                           .data_losses = source.losses().count(),
+                           .lost_offsets = source.losses().lost_offsets()});
   });
 
   return {.counts = trainer.counts(),

@@ -21,6 +21,9 @@ inline RunStatus sample_status() {
                 .bad_records = 6,
                 .bad_records_by_reason = {{"tombstone", 1}, {"column_count", 5}, {"not_finite", 0}},
                 .seconds = 60};
+  status.dead_letters = 4;
+  status.data_losses = 1;
+  status.lost_offsets = 250;
   status.lifetime_rows = 2'000'000'000'000;
   status.horizon_rows = 10'000;
   status.loss = 0.25;
