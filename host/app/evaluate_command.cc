@@ -44,10 +44,17 @@ ExitCode run_evaluate(const OptionValues& options) {
   if (!checkpoint) throw StateError(StateError::Kind::missing, folder, "it holds no checkpoint");
 
   EvaluateJob job = evaluate_job(options, checkpoint->settings);
-  const StopSignals signals(kStopDeadline);
+  StopSignals signals(kStopDeadline);
+  signals.set_idle(true);
   job.decoder.schemas = avro_schemas(options, signals.token());
   const EvaluateResult result = run_evaluate_job(
-      job, *checkpoint, [&](const EvaluateTick& tick) { progress.update(sample_of(tick)); }, signals.token());
+      job, *checkpoint,
+      [&](const EvaluateTick& tick) {
+        signals.set_idle(false);
+        progress.update(sample_of(tick));
+      },
+      signals.token());
+  signals.set_idle(false);
   progress.finish(sample_of({sum_of(result.bad_records), result.metrics, result.elapsed}));
 
   EvaluateSummary summary = summary_of(result);

@@ -30,7 +30,8 @@ class SilentServer {
 
   // Waits until somebody has connected.
   void await_caller() { caller_ = accept(socket_, nullptr, nullptr); }
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string url() const { return "http://" + address(); }
 
  private:
   int socket_;

@@ -13,6 +13,7 @@
 #include "kafka/admin.h"
 #include "kafka/embedded_broker.h"
 #include "support/process.h"
+#include "support/silent_server.h"
 #include "support/temp_dir.h"
 
 namespace millrace {
@@ -202,6 +203,27 @@ TEST(Train, ThatWaitsForABrokerWhichNobodyReachesStopsSoonAndWithSuccess) {
   EXPECT_EQ(ended.exit_code, 0) << ended.describe();
   EXPECT_LT(std::chrono::steady_clock::now() - asked, std::chrono::seconds(5));
   EXPECT_THAT(ended.err, HasSubstr("nothing was trained, and nothing is lost"));
+}
+
+using Evaluate = Produce;
+
+TEST_F(Evaluate, ThatWaitsForABrokerWhichDoesNotAnswerStopsSoonAndWithSuccess) {
+  const support::TempDir folder;
+  ASSERT_EQ(produce({"--topic", "one", "--label", "y"}, "a,y\n1,0\n2,1\n").exit_code, 0);
+  const support::ProcessResult trained =
+      millrace({"train", "--brokers", broker_.brokers(), "--topic", "one", "--features", "1", "--label",
+                "key", "--stop", "end", "--state", folder / "state"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.describe();
+
+  support::SilentServer silent;
+  support::Process evaluation({.arguments = {MILLRACE_PROGRAM, "evaluate", "--brokers", silent.address(),
+                                             "--topic", "one", "--state", folder / "state"}});
+  silent.await_caller();
+  const auto asked = std::chrono::steady_clock::now();
+  evaluation.send(SIGTERM);
+  const support::ProcessResult ended = evaluation.wait(kDeadline);
+  EXPECT_EQ(ended.exit_code, 0) << ended.describe();
+  EXPECT_LT(std::chrono::steady_clock::now() - asked, std::chrono::seconds(4));
 }
 
 }  // namespace
