@@ -11,6 +11,8 @@
 #include "app/log_output.h"
 #include "app/stop_signals.h"
 #include "app/summaries.h"
+#include "report/figures.h"
+#include "report/pace.h"
 #include "report/progress.h"
 #include "state/state_folder.h"
 
@@ -20,14 +22,23 @@ namespace {
 
 constexpr std::chrono::milliseconds kStopDeadline{5'000};
 
-ProgressSample sample_of(const EvaluateTick& tick) {
-  const double seconds = tick.elapsed.count();
+ProgressSample sample_of(std::uint64_t bad_records, const StreamMetrics& metrics, double seconds) {
   return {.seconds = seconds,
-          .rows = tick.metrics.rows,
-          .bad_records = tick.bad_records,
-          .rows_per_s = seconds > 0 ? static_cast<double>(tick.metrics.rows) / seconds : 0,
-          .loss = tick.metrics.loss,
-          .accuracy = tick.metrics.accuracy};
+          .rows = metrics.rows,
+          .bad_records = bad_records,
+          .rows_per_s = per_second(metrics.rows, seconds),
+          .loss = metrics.loss,
+          .accuracy = metrics.accuracy};
+}
+
+ProgressSample sample_of(const EvaluateTick& tick, Pace& pace) {
+  const double seconds = tick.elapsed.count();
+  pace.take(seconds, tick.metrics.rows, tick.left);
+  ProgressSample sample = sample_of(tick.bad_records, tick.metrics, seconds);
+  sample.rows_per_s = pace.rows_per_s(seconds);
+  sample.has_end = tick.left.has_value();
+  sample.seconds_left = pace.seconds_left(seconds);
+  return sample;
 }
 
 }  // namespace
@@ -47,15 +58,16 @@ ExitCode run_evaluate(const OptionValues& options) {
   StopSignals signals(kStopDeadline);
   signals.set_idle(true);
   job.decoder.schemas = avro_schemas(options, signals.token());
+  Pace pace;
   const EvaluateResult result = run_evaluate_job(
       job, *checkpoint,
       [&](const EvaluateTick& tick) {
         signals.set_idle(false);
-        progress.update(sample_of(tick));
+        progress.update(sample_of(tick, pace));
       },
       signals.token());
   signals.set_idle(false);
-  progress.finish(sample_of({sum_of(result.bad_records), result.metrics, result.elapsed}));
+  progress.finish(sample_of(sum_of(result.bad_records), result.metrics, result.elapsed.count()));
 
   EvaluateSummary summary = summary_of(result);
   summary.checkpoint = checkpoint_file_name(checkpoint->sequence);

@@ -62,6 +62,7 @@ std::string progress_line(std::int64_t now_ms, std::string_view event, const Pro
   json["steps"] = sample.steps;
   json["bad_records"] = sample.bad_records;
   json["lag"] = sample.lag ? Json(*sample.lag) : Json();
+  json["seconds_left"] = number(sample.seconds_left);
   json["loss"] = number(sample.loss);
   json["accuracy"] = number(sample.accuracy);
   json["auc"] = number(sample.auc);

@@ -56,17 +56,26 @@ std::string latency(const ProgressSample& sample) {
   return fmt::format("{:.0f}/{:.0f}", *sample.latency_p50_ms, *sample.latency_p99_ms);
 }
 
+// To the second: an estimate is no better.
+std::string estimate(const std::optional<double>& seconds) {
+  constexpr double kMinute = 60;
+  if (!seconds || !std::isfinite(*seconds)) return "-";
+  const double whole = std::ceil(*seconds);
+  return whole < kMinute ? fmt::format("{:.0f} s", whole) : duration(whole);
+}
+
 std::vector<Field> fields_of(const ProgressSample& sample) {
   const auto rate = std::isfinite(sample.rows_per_s) && sample.rows_per_s > 0 ? sample.rows_per_s : 0.0;
   const auto whole_rate = static_cast<std::uint64_t>(std::min(std::round(rate), 1e15));
   std::vector<Field> fields = {
-      {"", grouped(sample.rows), " rows", 9, 8},
-      {"", grouped(whole_rate), " rows/s", 7, 6},
-      {"loss ", metric(sample.loss, 4), "", 6, 7},
-      {"accuracy ", metric(sample.accuracy, 3), "", 5, 5},
+      {"", grouped(sample.rows), " rows", 9, 9},
+      {"", grouped(whole_rate), " rows/s", 7, 8},
+      {"loss ", metric(sample.loss, 4), "", 6, 5},
+      {"accuracy ", metric(sample.accuracy, 3), "", 5, 3},
       {"AUC ", metric(sample.auc, 3), "", 5, 2},
-      {"latency ", latency(sample), " ms", 1, 9},
-      {"lag ", sample.lag ? grouped(*sample.lag) : "", "", 1, 3},
+      {"latency ", latency(sample), " ms", 1, 10},
+      {"lag ", sample.lag ? grouped(*sample.lag) : "", "", 1, 7},
+      {"ETA ", sample.has_end ? estimate(sample.seconds_left) : "", "", 4, 6},
       {"", sample.bad_records > 0 ? grouped(sample.bad_records) : "", " bad", 1, 4, true},
       {"", grouped(sample.windows), sample.windows == 1 ? " window " : " windows", 3, 1},
   };
@@ -103,7 +112,9 @@ void Progress::update(const ProgressSample& sample) {
     write(progress_line(unix_milliseconds(), "progress", sample) + "\n");
     return;
   }
-  shown_ = compose(sample, terminal_ ? columns_of(stream_) : std::string::npos);
+  const std::string line = compose(sample, terminal_ ? columns_of(stream_) : std::string::npos);
+  if (line == shown_ && !terminal_) return;
+  shown_ = line;
   line_is_open_ = terminal_;
   write(terminal_ ? fmt::format("{}{}", kClearLine, shown_) : shown_ + "\n");
 }
@@ -148,6 +159,7 @@ std::string Progress::compose(const ProgressSample& sample, std::size_t columns)
   constexpr std::size_t kIndent = 2;
   constexpr std::size_t kGap = 2;
   std::vector<Field> fields = fields_of(sample);
+  field_widths_.resize(fields.size());
   std::size_t length = kIndent;
   std::vector<std::size_t> lengths(fields.size(), 0);  // 0: not on the line
   for (std::size_t i = 0; i < fields.size(); ++i) {

@@ -8,7 +8,6 @@
 // the latest sample; (4) when this object is gone, the next text begins on a fresh line.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -16,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace millrace {
 
@@ -25,12 +25,14 @@ struct ProgressSample {
   std::uint64_t windows = 0;
   std::uint64_t steps = 0;
   std::uint64_t bad_records = 0;
-  double rows_per_s = 0;
+  double rows_per_s = 0;  // now; at the end, of the whole run
   std::optional<double> loss;
   std::optional<double> accuracy;
   std::optional<double> auc;
   std::optional<double> latency_p50_ms, latency_p99_ms;  // of predictions
   std::optional<std::uint64_t> lag;                      // records in the log that are not trained yet
+  bool has_end = false;                // the run ends by itself, and how much is left can be counted
+  std::optional<double> seconds_left;  // until then; null while nobody can tell
 };
 
 enum class LogFormat { text, json };
@@ -45,7 +47,7 @@ class Progress {
   ~Progress();
 
   // Shows the sample unless the one before is too young: at most ten a second on a terminal, one line every
-  // two seconds elsewhere.
+  // two seconds elsewhere, and none there that says what the one before says.
   void update(const ProgressSample& sample);
 
   // Shows the sample and leaves it standing.
@@ -71,7 +73,7 @@ class Progress {
   std::optional<double> shown_at_;
   std::string shown_;          // the text of the latest line
   bool line_is_open_ = false;  // the live line stands on the terminal, without a newline
-  std::array<std::size_t, 9> field_widths_{};
+  std::vector<std::size_t> field_widths_;
 };
 
 }  // namespace millrace

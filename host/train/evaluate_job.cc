@@ -64,7 +64,8 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
     add_to(result.bad_records, slot->bad_records);
     positions.trained(slot->ranges);
     assembler.give_back(slot);
-    observe({sum_of(result.bad_records), scores.run(), Clock::now() - begun});
+    observe({sum_of(result.bad_records), scores.run(), Clock::now() - begun,
+             records_left(job.stop, source.ends_at_start(), positions.commits(), result.records)});
   }
   result.metrics = scores.run();
   result.auc = scores.auc();

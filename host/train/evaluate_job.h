@@ -35,6 +35,7 @@ struct EvaluateTick {
   std::uint64_t bad_records;
   StreamMetrics metrics;
   std::chrono::duration<double> elapsed;
+  std::optional<std::uint64_t> left;  // see records_left
 };
 
 struct EvaluateResult {

@@ -1,5 +1,7 @@
 #include "train/reading.h"
 
+#include <algorithm>
+
 #include "kafka/fingerprint.h"
 
 namespace millrace {
@@ -12,6 +14,17 @@ AssemblerSettings reading_from(const KafkaSource& source, const StopRule& stop) 
     settings.ends.assign(source.ends_at_start().begin(), source.ends_at_start().end());
   }
   return settings;
+}
+
+std::optional<std::uint64_t> records_left(const StopRule& stop, std::span<const std::int64_t> ends,
+                                          std::span<const CommitOffset> finished, std::uint64_t records) {
+  if (stop.when == StopRule::When::records) return stop.records - std::min(stop.records, records);
+  if (stop.when != StopRule::When::end) return std::nullopt;
+  std::uint64_t left = 0;
+  for (std::size_t index = 0; index < std::min(ends.size(), finished.size()); ++index) {
+    left += static_cast<std::uint64_t>(std::max<std::int64_t>(ends[index] - finished[index].offset, 0));
+  }
+  return left;
 }
 
 }  // namespace millrace

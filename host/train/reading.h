@@ -1,6 +1,12 @@
 // What training and evaluation have in common: windows read from Kafka.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "millrace/position.h"
+
 #include "kafka/kafka_source.h"
 #include "window/assembler.h"
 #include "window/stop_rule.h"
@@ -9,5 +15,12 @@ namespace millrace {
 
 // The assembler's settings as far as the source decides them; the caller adds sizes, limits and threads.
 [[nodiscard]] AssemblerSettings reading_from(const KafkaSource& source, const StopRule& stop);
+
+// How much a run that ends by itself has still to read: records, or offsets where they may be fewer. Null
+// where the rule counts nothing. `finished`: by partition index; partitions without an end do not count.
+[[nodiscard]] std::optional<std::uint64_t> records_left(const StopRule& stop,
+                                                        std::span<const std::int64_t> ends,
+                                                        std::span<const CommitOffset> finished,
+                                                        std::uint64_t records);
 
 }  // namespace millrace

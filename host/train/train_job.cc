@@ -285,11 +285,13 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
        .letters = letters.get()},
       std::move(checkpoint), job.trainer);
   trainer.run([&](const TrainTick& tick) {
-    observer.window(tick, {.log_ends = source.end_offsets(),
-                           .committed = source.committed(),
-                           .failed_commits = source.failed_commits(),
-                           .data_losses = source.losses().count(),
-                           .lost_offsets = source.losses().lost_offsets()});
+    observer.window(
+        tick, {.log_ends = source.end_offsets(),
+               .committed = source.committed(),
+               .failed_commits = source.failed_commits(),
+               .data_losses = source.losses().count(),
+               .lost_offsets = source.losses().lost_offsets(),
+               .left = records_left(job.stop, source.ends_at_start(), tick.finished, tick.counts.records)});
   });
 
   return {.counts = trainer.counts(),

@@ -55,8 +55,9 @@ struct SourceCounts {
   std::vector<std::int64_t> log_ends;  // by partition index, as last heard
   std::uint64_t committed = 0;         // commits, not offsets
   std::uint64_t failed_commits = 0;
-  std::uint64_t data_losses = 0;   // where reading went on without lost records
-  std::uint64_t lost_offsets = 0;  // of these, as far as it is known how many
+  std::uint64_t data_losses = 0;      // where reading went on without lost records
+  std::uint64_t lost_offsets = 0;     // of these, as far as it is known how many
+  std::optional<std::uint64_t> left;  // see records_left
 };
 
 // Called while a job runs, on the thread that runs it.

@@ -33,10 +33,13 @@ TEST(LogLine, HasFiguresOfProgressAsNumbers) {
                                                .rows = 12'345,
                                                .rows_per_s = 6000,
                                                .loss = std::numeric_limits<double>::quiet_NaN(),
-                                               .lag = 7}));
+                                               .lag = 7,
+                                               .has_end = true,
+                                               .seconds_left = 40}));
   EXPECT_EQ(line.at("event"), "progress");
   EXPECT_EQ(line.at("rows"), 12'345);
   EXPECT_EQ(line.at("lag"), 7);
+  EXPECT_EQ(line.at("seconds_left"), 40);
   EXPECT_TRUE(line.at("loss").is_null());
   EXPECT_TRUE(line.at("auc").is_null());
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -171,6 +172,35 @@ TEST_F(ProgressTest, LeavesOutWhatIsNotKnownAndMarksWhatIsUndefined) {
       ElementsAre("     12 480 rows        0 rows/s  loss      -  accuracy 0.921  AUC     -   49 windows"));
 }
 
+TEST_F(ProgressTest, TellsWhenARunEndsOnlyIfItDoesAndItIsKnown) {
+  const PlainFile out;
+  Progress progress(false, out.file());
+  ProgressSample sample = sample_at(0);
+  progress.update(sample);
+  sample.seconds = 2;
+  sample.has_end = true;
+  progress.update(sample);
+  sample.seconds = 4;
+  sample.seconds_left = 8.2;
+  progress.update(sample);
+  sample.seconds = 6;
+  sample.seconds_left = 3725;
+  progress.update(sample);
+  const auto lines = out.lines();
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_THAT(lines[0], Not(HasSubstr("ETA")));
+  EXPECT_THAT(lines[1], HasSubstr("ETA    -"));
+  EXPECT_THAT(lines[2], HasSubstr("ETA  9 s")) << "rounded up: a run is not over before it is";
+  EXPECT_THAT(lines[3], HasSubstr("ETA 1 h 02 min"));
+}
+
+TEST_F(ProgressTest, RepeatsNoPlainLineThatSaysTheSame) {
+  const PlainFile out;
+  Progress progress(false, out.file());
+  for (int second = 0; second < 60; ++second) progress.update(sample_at(second));
+  EXPECT_EQ(out.lines().size(), 1U);
+}
+
 TEST_F(ProgressTest, TellsOfBadRecordsOnlyIfThereAreAny) {
   const PlainFile out;
   Progress progress(false, out.file());
@@ -240,6 +270,20 @@ TEST_F(ProgressTest, FitsAnOrdinaryTerminalWithEverythingThatMatters) {
   progress.update(sample_at(0));
   for (const char* word : {"rows/s", "loss", "accuracy", "AUC", "lag"}) {
     EXPECT_THAT(terminal.screen()[0], HasSubstr(word));
+  }
+}
+
+TEST_F(ProgressTest, KeepsRateLagAndEndOnANarrowTerminal) {
+  for (const unsigned short columns : std::initializer_list<unsigned short>{50, 80}) {
+    Terminal terminal(columns);
+    Progress progress(false, terminal.file());
+    ProgressSample sample = sample_at(0);
+    sample.has_end = true;
+    sample.seconds_left = 42;
+    progress.update(sample);
+    for (const char* words : {"12 480 rows", "3 250 rows/s", "lag 0", "ETA 42 s"}) {
+      EXPECT_THAT(terminal.screen()[0], HasSubstr(words)) << columns;
+    }
   }
 }
 
@@ -317,7 +361,7 @@ TEST_F(ProgressTest, TakesNotesFromAnyThread) {
       for (int note = 0; note < 200; ++note) progress.note("note");
     });
   }
-  for (int i = 0; i < 200; ++i) progress.update(sample_at(i * 3.0));
+  for (int i = 0; i < 200; ++i) progress.update(sample_at(i * 3.0, static_cast<std::uint64_t>(i)));
   for (std::thread& thread : threads) thread.join();
   const auto lines = out.lines();
   EXPECT_EQ(lines.size(), 1000U);
