@@ -88,16 +88,6 @@ std::string roff(std::string_view text) {
   return result;
 }
 
-std::string takers(const Option& option) {
-  std::string names;
-  for (const CommandDescription& command : command_table()) {
-    if (!option.commands.contains(command.command)) continue;
-    names += fmt::format("{}{}{}", names.empty() ? "" : ", ", command.name,
-                         option.required.contains(command.command) ? "*" : "");
-  }
-  return names;
-}
-
 std::string entry(const Option& option) {
   std::string page = fmt::format(".TP\n\\fB{}\\fR", roff(flag_of(option)));
   if (!option.metavar.empty()) page += fmt::format(" \\fI{}\\fR", roff(option.metavar));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <fmt/format.h>
 #include <stdexcept>
 
 namespace millrace {
@@ -399,6 +400,16 @@ std::string variable_of(const Option& option) {
     variable += letter == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
   }
   return variable;
+}
+
+std::string takers(const Option& option) {
+  std::string names;
+  for (const CommandDescription& command : command_table()) {
+    if (!option.commands.contains(command.command)) continue;
+    names += fmt::format("{}{}{}", names.empty() ? "" : ", ", command.name,
+                         option.required.contains(command.command) ? "*" : "");
+  }
+  return names;
 }
 
 bool has_variable(const Option& option) { return option.type != OptionType::property; }

@@ -86,6 +86,7 @@ struct CommandDescription {
 
 [[nodiscard]] std::string flag_of(const Option& option);      // "--window-rows", "-X"
 [[nodiscard]] std::string variable_of(const Option& option);  // "MILLRACE_WINDOW_ROWS"
+[[nodiscard]] std::string takers(const Option& option);       // "produce*, train": a star where it is needed
 
 // Where a value may come from besides the command line.
 [[nodiscard]] bool has_variable(const Option& option);  // all but -X

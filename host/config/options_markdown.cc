@@ -63,16 +63,6 @@ std::string cell(std::string_view text) {
   return escaped;
 }
 
-std::string takers(const Option& option) {
-  std::string names;
-  for (const CommandDescription& command : command_table()) {
-    if (!option.commands.contains(command.command)) continue;
-    names += fmt::format("{}{}{}", names.empty() ? "" : ", ", command.name,
-                         option.required.contains(command.command) ? "*" : "");
-  }
-  return names;
-}
-
 std::string row(const Option& option) {
   const std::string flag =
       option.metavar.empty() ? flag_of(option) : fmt::format("{} {}", flag_of(option), option.metavar);
