@@ -94,6 +94,13 @@ void kafka_check(rd_kafka_resp_err_t code, std::string_view operation, std::stri
                    detail.empty() ? rd_kafka_err2str(code) : std::string(detail), topic, partition);
 }
 
+void kafka_check(KafkaErrorOwner error, std::string_view operation, const std::string& topic,
+                 std::int32_t partition) {
+  if (!error) return;
+  kafka_check(rd_kafka_error_code(error.get()), operation, rd_kafka_error_string(error.get()), topic,
+              partition);
+}
+
 void ErrorMemory::note(rd_kafka_resp_err_t code, std::string_view text) {
   // Some failures of a TLS handshake come as failures of the transport, with OpenSSL's own words.
   if (code == RD_KAFKA_RESP_ERR__TRANSPORT && text.find("SSL routines") != std::string_view::npos) {

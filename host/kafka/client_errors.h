@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <librdkafka/rdkafka.h>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,6 +24,15 @@ namespace millrace {
 // Throws KafkaError unless the code says that all is well. An empty detail becomes librdkafka's sentence.
 void kafka_check(rd_kafka_resp_err_t code, std::string_view operation, std::string_view detail = {},
                  const std::string& topic = {}, std::int32_t partition = -1);
+
+struct KafkaErrorDestroyer {
+  void operator()(rd_kafka_error_t* error) const noexcept { rd_kafka_error_destroy(error); }
+};
+using KafkaErrorOwner = std::unique_ptr<rd_kafka_error_t, KafkaErrorDestroyer>;
+
+// The same for functions that tell more than a code; null says that all is well.
+void kafka_check(KafkaErrorOwner error, std::string_view operation, const std::string& topic = {},
+                 std::int32_t partition = -1);
 
 // librdkafka tells the callers of its functions that something timed out, and its error callback why. This
 // keeps the why: of all that was told, the last one of the most telling kind (security before network).

@@ -29,13 +29,6 @@ void signal_on_arrival(rd_kafka_queue_t* queue, const EventFd& events) {
 
 void no_more_signals(rd_kafka_queue_t* queue) { rd_kafka_queue_io_event_enable(queue, -1, nullptr, 0); }
 
-void check(rd_kafka_error_t* error, std::string_view operation, const TopicPartition& partition) {
-  const std::unique_ptr<rd_kafka_error_t, void (*)(rd_kafka_error_t*)> owner(error, &rd_kafka_error_destroy);
-  if (error == nullptr) return;
-  kafka_check(rd_kafka_error_code(error), operation, rd_kafka_error_string(error), partition.topic,
-              partition.partition);
-}
-
 }  // namespace
 
 unsigned consumers_that_pay(unsigned cores, std::size_t partitions) {
@@ -43,16 +36,21 @@ unsigned consumers_that_pay(unsigned cores, std::size_t partitions) {
   return std::clamp(cores / kCoresPerConsumer, 1U, std::max(1U, most));
 }
 
-KafkaProperties consumer_defaults(const FetchLimits& limits) {
+KafkaProperties fetch_defaults(const FetchLimits& limits) {
   return {{"check.crcs", "true"},
           {"fetch.wait.max.ms", "100"},
           {"fetch.min.bytes", "1"},
           {"max.partition.fetch.bytes", std::to_string(limits.fetch_bytes)},
-          // Back within seconds after a broker, or the way to it, is there again. A connection that fell
-          // silent is given up before TCP, which doubles its pauses, would leave it alone for a minute.
-          {"socket.timeout.ms", "15000"},
-          {"socket.connection.setup.timeout.ms", "10000"},
           {"reconnect.backoff.max.ms", "2000"}};
+}
+
+KafkaProperties consumer_defaults(const FetchLimits& limits) {
+  KafkaProperties defaults = fetch_defaults(limits);
+  // Back within seconds after a broker, or the way to it, is there again. A connection that fell silent is
+  // given up before TCP, which doubles its pauses, would leave it alone for a minute.
+  defaults.emplace_back("socket.timeout.ms", "15000");
+  defaults.emplace_back("socket.connection.setup.timeout.ms", "10000");
+  return defaults;
 }
 
 KafkaProperties consumer_properties(const std::string& group, const FetchLimits& limits) {
@@ -98,8 +96,8 @@ void Consumer::add(const PartitionStart& added, const EventFd& events) {
   open(added.partition, events);
   nudge_->add(added.partition);
   const PartitionListOwner list = make_partition_list({&added.partition, 1}, added.start.offset);
-  check(rd_kafka_incremental_assign(client_.handle(), list.get()), "reading a new partition",
-        added.partition);
+  kafka_check(KafkaErrorOwner(rd_kafka_incremental_assign(client_.handle(), list.get())),
+              "reading a new partition", added.partition.topic, added.partition.partition);
 }
 
 void Consumer::open(const TopicPartition& partition, const EventFd& events) {
@@ -118,8 +116,11 @@ void Consumer::move(const TopicPartition& partition, std::int64_t offset) {
   // A partition that was told to be out of range is not fetched any more, and cannot be sought in; one that
   // is assigned anew is, and librdkafka drops what it had queued of it.
   const PartitionListOwner list = make_partition_list({&partition, 1}, offset);
-  check(rd_kafka_incremental_unassign(client_.handle(), list.get()), kLeaving, partition);
-  check(rd_kafka_incremental_assign(client_.handle(), list.get()), kLeaving, partition);
+  const auto check = [&](rd_kafka_error_t* error) {
+    kafka_check(KafkaErrorOwner(error), kLeaving, partition.topic, partition.partition);
+  };
+  check(rd_kafka_incremental_unassign(client_.handle(), list.get()));
+  check(rd_kafka_incremental_assign(client_.handle(), list.get()));
 }
 
 std::size_t Consumer::take(std::size_t number, std::span<rd_kafka_message_t*> messages) {

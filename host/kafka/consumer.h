@@ -28,8 +28,11 @@ namespace millrace {
 // share partitions out pays where there are cores to spare beside those that decode and train.
 [[nodiscard]] unsigned consumers_that_pay(unsigned cores, std::size_t partitions);
 
-// What every handle of a source has in common, whether it fetches or only asks. An empty group stands for
-// none.
+// How any reader of records fetches, also a member of a group.
+[[nodiscard]] KafkaProperties fetch_defaults(const FetchLimits& limits);
+
+// What every handle of a source has in common, whether it fetches or only asks; the second is common to all
+// readers. An empty group stands for none.
 [[nodiscard]] KafkaProperties consumer_defaults(const FetchLimits& limits);
 [[nodiscard]] KafkaProperties consumer_properties(const std::string& group, const FetchLimits& limits);
 

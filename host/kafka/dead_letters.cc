@@ -21,11 +21,6 @@ struct HeadersDestroyer {
 };
 using HeadersOwner = std::unique_ptr<rd_kafka_headers_t, HeadersDestroyer>;
 
-struct ErrorDestroyer {
-  void operator()(rd_kafka_error_t* error) const noexcept { rd_kafka_error_destroy(error); }
-};
-using ErrorOwner = std::unique_ptr<rd_kafka_error_t, ErrorDestroyer>;
-
 KafkaProperties default_properties() {
   return {
       {"linger.ms", "5"},
@@ -136,7 +131,7 @@ std::uint64_t DeadLetters::take_async(std::uint32_t partition, const RecordView&
   parts[5].u.headers = headers.get();
   parts[6].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
   parts[6].u.i64 = record.timestamp_ms > 0 ? record.timestamp_ms : 0;  // 0: now
-  const ErrorOwner refused(rd_kafka_produceva(client_.handle(), parts.data(), parts.size()));
+  const KafkaErrorOwner refused(rd_kafka_produceva(client_.handle(), parts.data(), parts.size()));
   if (refused) {
     settle(*letter, rd_kafka_error_code(refused.get()), rd_kafka_error_string(refused.get()));
     static_cast<void>(wait(number));  // throws

@@ -8,6 +8,7 @@
 
 #include "millrace/errors.h"
 
+#include "kafka/consumer.h"
 #include "kafka/fetch_limits.h"
 #include "kafka/log_range.h"
 
@@ -24,27 +25,17 @@ constexpr milliseconds kEndPatience{5'000};
 constexpr milliseconds kEndPause{200};
 
 KafkaProperties default_properties(const FetchLimits& limits) {
-  return {{"check.crcs", "true"},
-          {"fetch.wait.max.ms", "100"},
-          {"fetch.min.bytes", "1"},
-          {"max.partition.fetch.bytes", std::to_string(limits.fetch_bytes)},
-          // A process that died is missed after so long. A shorter time takes a slow one for a dead one.
-          {"session.timeout.ms", "10000"},
-          {"topic.metadata.refresh.interval.ms", "10000"},
-          {"reconnect.backoff.max.ms", "2000"}};
+  KafkaProperties defaults = fetch_defaults(limits);
+  // A process that died is missed after so long. A shorter time takes a slow one for a dead one.
+  defaults.emplace_back("session.timeout.ms", "10000");
+  defaults.emplace_back("topic.metadata.refresh.interval.ms", "10000");
+  return defaults;
 }
 
+// Reading what is committed only is also what makes the look-up of committed offsets wait for those of a
+// transaction that a dead process left open.
 KafkaProperties owned_properties(const GroupReaderSettings& settings, const FetchLimits& limits) {
-  KafkaProperties owned = {{"group.id", settings.group},
-                           {"enable.auto.commit", "false"},
-                           {"enable.auto.offset.store", "false"},
-                           {"auto.offset.reset", "error"},
-                           {"enable.partition.eof", "true"},
-                           // Also what makes the look-up of committed offsets wait for those of a transaction
-                           // that a dead process left open.
-                           {"isolation.level", "read_committed"},
-                           {"queued.min.messages", std::to_string(limits.messages)},
-                           {"queued.max.messages.kbytes", std::to_string(limits.kilobytes)}};
+  KafkaProperties owned = consumer_properties(settings.group, limits);
   if (!settings.instance.empty()) owned.emplace_back("group.instance.id", settings.instance);
   return owned;
 }
@@ -55,11 +46,6 @@ std::vector<TopicPartition> partitions_in(const rd_kafka_topic_partition_list_t&
     partitions.push_back({list.elems[index].topic, list.elems[index].partition});
   }
   return partitions;
-}
-
-void check(rd_kafka_error_t* error, std::string_view operation) {
-  const std::unique_ptr<rd_kafka_error_t, void (*)(rd_kafka_error_t*)> owner(error, &rd_kafka_error_destroy);
-  if (error != nullptr) kafka_check(rd_kafka_error_code(error), operation, rd_kafka_error_string(error));
 }
 
 bool is_incremental(rd_kafka_t* handle) {
@@ -160,8 +146,9 @@ void GroupReader::find_again(Share& share) {
     if (messages_.empty()) share.done = share.read;
   }
   const PartitionListOwner list = make_partition_list({&share.partition, 1}, share.read);
-  check(rd_kafka_seek_partitions(client_->handle(), list.get(), static_cast<int>(kSeekPatience.count())),
-        "reading");
+  kafka_check(KafkaErrorOwner(rd_kafka_seek_partitions(client_->handle(), list.get(),
+                                                       static_cast<int>(kSeekPatience.count()))),
+              "reading");
 }
 
 GroupReader::Share* GroupReader::share_of(const char* topic, std::int32_t partition) {
@@ -226,8 +213,9 @@ void GroupReader::seek(std::span<Share* const> shares) {
     rd_kafka_topic_partition_list_add(list.get(), share->partition.topic.c_str(), share->partition.partition)
         ->offset = share->read;
   }
-  check(rd_kafka_seek_partitions(client_->handle(), list.get(), static_cast<int>(kSeekPatience.count())),
-        "going back to what is committed");
+  kafka_check(KafkaErrorOwner(rd_kafka_seek_partitions(client_->handle(), list.get(),
+                                                       static_cast<int>(kSeekPatience.count()))),
+              "going back to what is committed");
 }
 
 bool GroupReader::reached(std::span<const End> ends) const {
@@ -279,7 +267,8 @@ void GroupReader::take_over(const rd_kafka_topic_partition_list_t& partitions) {
   joined_ = true;
   membership_.reset(rd_kafka_consumer_group_metadata(client_->handle()));
   if (is_incremental(client_->handle())) {
-    check(rd_kafka_incremental_assign(client_->handle(), list.get()), "taking partitions over");
+    kafka_check(KafkaErrorOwner(rd_kafka_incremental_assign(client_->handle(), list.get())),
+                "taking partitions over");
   } else {
     kafka_check(rd_kafka_assign(client_->handle(), list.get()), "taking partitions over");
   }
@@ -322,7 +311,8 @@ void GroupReader::give_up(const rd_kafka_topic_partition_list_t& partitions) {
     std::erase_if(assigned_, [&](const auto& share) { return share->partition == gone; });
   }
   if (is_incremental(client_->handle())) {
-    check(rd_kafka_incremental_unassign(client_->handle(), &partitions), "giving partitions back");
+    kafka_check(KafkaErrorOwner(rd_kafka_incremental_unassign(client_->handle(), &partitions)),
+                "giving partitions back");
   } else {
     rd_kafka_assign(client_->handle(), nullptr);
   }

@@ -37,11 +37,6 @@ KafkaProperties owned_properties(const std::string& transactional_id) {
   return {{"transactional.id", transactional_id}, {"delivery.report.only.error", "true"}};
 }
 
-struct ErrorDestroyer {
-  void operator()(rd_kafka_error_t* error) const noexcept { rd_kafka_error_destroy(error); }
-};
-using ErrorOwner = std::unique_ptr<rd_kafka_error_t, ErrorDestroyer>;
-
 // librdkafka tells null from empty by the pointer, and does not write to what it points to.
 rd_kafka_vu_t bytes_part(rd_kafka_vtype_t type, std::optional<std::string_view> bytes) {
   rd_kafka_vu_t part{};
@@ -72,7 +67,7 @@ TransactionalProducer::TransactionalProducer(const ClientSettings& settings, con
   if (!handle_) kafka_check(rd_kafka_last_error(), kBeginning, {}, topic_);
   const Clock::time_point deadline = Clock::now() + client_.timeout();
   for (;;) {
-    const ErrorOwner error(rd_kafka_init_transactions(client_.handle(), kCallMs));
+    const KafkaErrorOwner error(rd_kafka_init_transactions(client_.handle(), kCallMs));
     if (!error) break;
     if (rd_kafka_error_is_fatal(error.get()) != 0) throw_fatal(kBeginning);
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
@@ -86,14 +81,14 @@ TransactionalProducer::TransactionalProducer(const ClientSettings& settings, con
 
 TransactionalProducer::~TransactionalProducer() {
   // So that nobody waits for its time-out, where a broker hears of it.
-  if (open_) const ErrorOwner ignored(rd_kafka_abort_transaction(client_.handle(), kLastCallMs));
+  if (open_) const KafkaErrorOwner ignored(rd_kafka_abort_transaction(client_.handle(), kLastCallMs));
   rd_kafka_purge(client_.handle(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
   rd_kafka_poll(client_.handle(), 0);
 }
 
 void TransactionalProducer::begin() {
   failure_.reset();
-  const ErrorOwner error(rd_kafka_begin_transaction(client_.handle()));
+  const KafkaErrorOwner error(rd_kafka_begin_transaction(client_.handle()));
   open_ = !error;
   if (!error) return;
   if (rd_kafka_error_is_fatal(error.get()) != 0) throw_fatal(kBeginning);
@@ -120,7 +115,7 @@ bool TransactionalProducer::send(const OutgoingRecord& record) {
   parts[6].vtype = RD_KAFKA_VTYPE_HEADERS;
   parts[6].u.headers = headers;
   for (;;) {
-    const ErrorOwner refused(rd_kafka_produceva(client_.handle(), parts.data(), parts.size()));
+    const KafkaErrorOwner refused(rd_kafka_produceva(client_.handle(), parts.data(), parts.size()));
     if (!refused) return true;  // the message owns the headers now
     const rd_kafka_resp_err_t code = rd_kafka_error_code(refused.get());
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
@@ -175,7 +170,7 @@ void TransactionalProducer::abort() {
 template <typename Call>
 bool TransactionalProducer::attempt(std::string_view operation, const Call& call) {
   for (;;) {
-    const ErrorOwner error(call());
+    const KafkaErrorOwner error(call());
     if (!error) return true;
     if (rd_kafka_error_is_fatal(error.get()) != 0) throw_fatal(operation);
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
