@@ -61,13 +61,12 @@ double max_bad_share(const OptionValues& options) {
 }
 
 SourceSettings source_settings(const OptionValues& options, const LabelRule& label) {
-  SourceSettings source{
-      .client = client_settings(options),
-      .topics = options.list("topic"),
-      .start = parse_start_rule(options.text("from")),
-      .on_data_loss = options.text("on-data-loss") == "continue" ? OnDataLoss::go_on : OnDataLoss::stop,
-      .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes")),
-      .consumers = static_cast<unsigned>(options.integer("consumers"))};
+  SourceSettings source{.client = client_settings(options),
+                        .topics = options.list("topic"),
+                        .start = parse_start_rule(options.text("from")),
+                        .on_data_loss = on_data_loss(options),
+                        .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes")),
+                        .consumers = static_cast<unsigned>(options.integer("consumers"))};
   // A run to the end ignores what is added later.
   const bool to_end = parse_stop_rule(options.text("stop")).when == StopRule::When::end;
   if (!to_end) source.discover_every = options.duration("discover-ms");
@@ -79,6 +78,10 @@ SourceSettings source_settings(const OptionValues& options, const LabelRule& lab
 
 ErrorsTolerance errors_tolerance(const OptionValues& options) {
   return options.text("errors-tolerance") == "all" ? ErrorsTolerance::all : ErrorsTolerance::none;
+}
+
+OnDataLoss on_data_loss(const OptionValues& options) {
+  return options.text("on-data-loss") == "continue" ? OnDataLoss::go_on : OnDataLoss::stop;
 }
 
 unsigned decode_threads_of_this_machine() { return std::max(1U, std::thread::hardware_concurrency() / 2); }
@@ -162,10 +165,9 @@ TrainJob train_job(const OptionValues& options) {
 ReplayJob replay_job(const OptionValues& options) {
   ReplayJob job;
   job.state = options.positional().front();
-  job.source = {
-      .client = client_settings(options),
-      .on_data_loss = options.text("on-data-loss") == "continue" ? OnDataLoss::go_on : OnDataLoss::stop,
-      .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
+  job.source = {.client = client_settings(options),
+                .on_data_loss = on_data_loss(options),
+                .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))};
   job.goes_on_after_loss = job.source.on_data_loss == OnDataLoss::go_on;
   job.decode_threads = decode_threads(options);
   return job;

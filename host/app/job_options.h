@@ -26,6 +26,8 @@ namespace millrace {
 // Features, columns and label come from the state where the command line names none.
 [[nodiscard]] EvaluateJob evaluate_job(const OptionValues& options, const StreamSettings& state);
 
+[[nodiscard]] OnDataLoss on_data_loss(const OptionValues& options);
+
 // Without `note`; `options` names the state as DIR.
 [[nodiscard]] ReplayJob replay_job(const OptionValues& options);
 

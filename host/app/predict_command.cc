@@ -3,7 +3,6 @@
 #include <chrono>
 #include <fmt/format.h>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "app/summaries.h"
 #include "decode/decoder_choice.h"
 #include "predict/model_follower.h"
+#include "report/figures.h"
 #include "report/predict_summary.h"
 #include "report/progress.h"
 
@@ -34,16 +34,12 @@ std::optional<double> latency_ms(const PredictCounts& counts, double share) {
   return std::chrono::duration<double, std::milli>(*latency).count();
 }
 
-std::uint64_t bad_records(const PredictCounts& counts) {
-  return std::accumulate(counts.bad_records.begin(), counts.bad_records.end(), std::uint64_t{0});
-}
-
 ProgressSample sample_of(const PredictCounts& counts) {
   const double seconds = counts.elapsed.count();
   return {.seconds = seconds,
           .rows = counts.rows,
-          .bad_records = bad_records(counts),
-          .rows_per_s = seconds > 0 ? static_cast<double>(counts.rows) / seconds : 0,
+          .bad_records = sum_of(counts.bad_records),
+          .rows_per_s = per_second(counts.rows, seconds),
           .latency_p50_ms = latency_ms(counts, 0.5),
           .latency_p99_ms = latency_ms(counts, 0.99)};
 }
@@ -51,7 +47,7 @@ ProgressSample sample_of(const PredictCounts& counts) {
 PredictSummary summary_of(const PredictCounts& counts, const RowScorer& scorer) {
   return {.records = counts.records,
           .rows = counts.rows,
-          .bad_records = bad_records(counts),
+          .bad_records = sum_of(counts.bad_records),
           .bad_records_by_reason = reason_counts(counts.bad_records),
           .seconds = counts.elapsed.count(),
           .latency_p50_ms = latency_ms(counts, 0.5),

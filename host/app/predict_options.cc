@@ -85,8 +85,7 @@ TopicJob topic_job(const OptionValues& options) {
                      .group = options.text("group"),
                      .instance = options.text("instance"),
                      .from_end = options.text("from") == "end",
-                     .on_data_loss =
-                         options.text("on-data-loss") == "continue" ? OnDataLoss::go_on : OnDataLoss::stop,
+                     .on_data_loss = on_data_loss(options),
                      .memory_bytes = static_cast<std::size_t>(options.integer("memory-bytes"))},
           .to = options.text("to"),
           .format = prediction_format(options),
