@@ -5,8 +5,11 @@ namespace {
 
 bool worth_handing_over(std::span<const RecordView> records) {
   std::size_t bytes = 0;
-  for (const RecordView& record : records) bytes += record.value.size();
-  return bytes >= DecodePool::kWorthHandingOver;
+  for (const RecordView& record : records) {
+    bytes += record.value.size();
+    if (bytes >= DecodePool::kWorthHandingOver) return true;
+  }
+  return false;
 }
 
 }  // namespace
