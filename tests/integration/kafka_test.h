@@ -43,6 +43,14 @@ class KafkaTest : public testing::Test {
                    "key", "--state", state(), "--group", group_, "--json", "--quiet"},
                   more);
   }
+  // Trains what is in the test's topic now, in windows that time cuts nowhere: the log alone says what they
+  // are.
+  [[nodiscard]] Words train_whole_windows(const std::string& into, const Words& more) const {
+    return joined(
+        {"train", "--brokers", broker_.brokers(), "--topic", topic_, "--state", into, "--group", group_,
+         "--stop", "end", "--window-rows", "500", "--window-ms", "600000", "--json", "--quiet"},
+        more);
+  }
   [[nodiscard]] Words evaluate(const std::string& from) const {
     return {"evaluate", "--brokers", broker_.brokers(), "--topic", from,
             "--state",  state(),     "--json",          "--quiet"};

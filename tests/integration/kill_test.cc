@@ -32,30 +32,9 @@ class Kill : public KafkaTest {
 
   // Windows of which the last is short, and checkpoints in between; time cuts nothing.
   [[nodiscard]] Words train_into(const std::string& state, const Content& content) const {
-    return joined(joined({"train",
-                          "--brokers",
-                          broker_.brokers(),
-                          "--topic",
-                          topic_,
-                          "--features",
-                          "9",
-                          "--standardize",
-                          "--state",
-                          state,
-                          "--group",
-                          group_,
-                          "--stop",
-                          "end",
-                          "--window-rows",
-                          "500",
-                          "--window-ms",
-                          "600000",
-                          "--checkpoint-ms",
-                          "150",
-                          "--json",
-                          "--quiet"},
-                         content.read),
-                  kEngine);
+    return train_whole_windows(
+        state, joined(joined({"--features", "9", "--standardize", "--checkpoint-ms", "150"}, content.read),
+                      kEngine));
   }
 
   // What determines everything that follows; the rows that were trained, by the counts that windows added up.

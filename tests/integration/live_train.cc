@@ -29,16 +29,6 @@ support::Command live_command(std::vector<std::string> arguments,
 
 }  // namespace
 
-bool comes_true_within(std::chrono::milliseconds at_most, const std::function<bool()>& condition) {
-  constexpr auto kPause = 50ms;
-  const auto deadline = std::chrono::steady_clock::now() + at_most;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(kPause);
-  }
-  return true;
-}
-
 std::int64_t count_from_environment(const char* name, std::int64_t otherwise) {
   const char* const text = std::getenv(name);
   return text != nullptr ? std::strtoll(text, nullptr, 10) : otherwise;

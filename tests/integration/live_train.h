@@ -14,9 +14,6 @@
 
 namespace millrace {
 
-// Looks again and again, with pauses that leave the processor to others.
-bool comes_true_within(std::chrono::milliseconds at_most, const std::function<bool()>& condition);
-
 // How often, or how long, a long test does what it does; the environment may say another number.
 [[nodiscard]] std::int64_t count_from_environment(const char* name, std::int64_t otherwise);
 

@@ -148,31 +148,8 @@ TEST_F(FullDisk, EndsTheRunWithItsCheckpointsWholeAndTheSameCommandGoesOn) {
   broker_.create_topic(topic_, 1);
   NumberedLoad(broker_.brokers(), topic_, 1, 1e6, kRows).finish();
   const auto arguments = [&](const std::string& state) {
-    return Words{"train",
-                 "--brokers",
-                 broker_.brokers(),
-                 "--topic",
-                 topic_,
-                 "--features",
-                 "2",
-                 "--label",
-                 "key",
-                 "--state",
-                 state,
-                 "--group",
-                 group_,
-                 "--stop",
-                 "end",
-                 "--window-rows",
-                 "500",
-                 "--window-ms",
-                 "600000",
-                 "--engine",
-                 "cpu",
-                 "--checkpoint-ms",
-                 "100",
-                 "--json",
-                 "--quiet"};
+    return train_whole_windows(
+        state, {"--features", "2", "--label", "key", "--engine", "cpu", "--checkpoint-ms", "100"});
   };
   const std::string disk = folder_ / "disk";
   const std::string state = disk + "/state";

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <thread>
 
 namespace millrace {
 namespace {
@@ -25,6 +26,16 @@ support::Command millrace_command(const std::vector<std::string>& arguments) {
 
 support::ProcessResult run_millrace(const std::vector<std::string>& arguments) {
   return support::run_process(millrace_command(arguments), kRunLimit);
+}
+
+bool comes_true_within(std::chrono::milliseconds at_most, const std::function<bool()>& condition) {
+  constexpr std::chrono::milliseconds kPause{50};
+  const auto deadline = std::chrono::steady_clock::now() + at_most;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(kPause);
+  }
+  return true;
 }
 
 double json_number(const std::string& json, const std::string& path) { return json_at<double>(json, path); }

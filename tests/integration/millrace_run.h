@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ inline constexpr std::chrono::seconds kRunLimit{60};
 [[nodiscard]] support::Command millrace_command(const std::vector<std::string>& arguments);
 
 [[nodiscard]] support::ProcessResult run_millrace(const std::vector<std::string>& arguments);
+
+// Looks again and again, with pauses that leave the processor to others.
+bool comes_true_within(std::chrono::milliseconds at_most, const std::function<bool()>& condition);
 
 // A number of a JSON text by its path, such as "/lifetime/rows". Throws std::runtime_error with the text
 // where there is none.

@@ -35,16 +35,6 @@ using ::testing::HasSubstr;
 
 constexpr std::int32_t kPartitions = 3;
 
-bool comes_true(milliseconds within, const std::function<bool()>& condition) {
-  constexpr auto kBetweenLooks = 50ms;  // so that looking does not take the processor away
-  const auto deadline = std::chrono::steady_clock::now() + within;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(kBetweenLooks);
-  }
-  return true;
-}
-
 // Rows of two features; their numbers are their keys.
 std::vector<RawRecord> numbered(std::int64_t first, std::int64_t count) {
   std::vector<RawRecord> records;
@@ -85,7 +75,8 @@ class Predict : public KafkaTest {
   // A broker shows the records of a transaction some time after it has said that it is committed.
   [[nodiscard]] std::vector<ReadRecord> predictions(std::size_t at_least) const {
     std::vector<ReadRecord> found;
-    static_cast<void>(comes_true(kRunLimit, [&] { return (found = predictions()).size() >= at_least; }));
+    static_cast<void>(
+        comes_true_within(kRunLimit, [&] { return (found = predictions()).size() >= at_least; }));
     return found;
   }
 
@@ -155,18 +146,18 @@ TEST_F(Predict, TakesUpTheCheckpointsOfATrainerWhileItRuns) {
   const auto line = running.wait_for_line("Listening on http://127.0.0.1:[0-9]+/", kRunLimit);
   ASSERT_TRUE(line) << running.wait(0s).describe();
   const auto port = static_cast<std::uint16_t>(std::stoi(line->substr(line->rfind(':') + 1)));
-  ASSERT_TRUE(comes_true(kRunLimit, [&] { return predictions().size() == 1; })) << running.err();
+  ASSERT_TRUE(comes_true_within(kRunLimit, [&] { return predictions().size() == 1; })) << running.err();
   std::filesystem::remove_all(state());  // another network, so that its numbers begin anew
   train_more();
   train_more();
   const std::string first = predictions().front().header("millrace.model");
   std::int64_t sent = 1;
-  ASSERT_TRUE(comes_true(kRunLimit, [&] {
+  ASSERT_TRUE(comes_true_within(kRunLimit, [&] {
     producer.send(topic_, 0, numbered(sent++, 1));
     return predictions().back().header("millrace.model") != first;
   }));
   const std::string newer = predictions().back().header("millrace.model");
-  EXPECT_TRUE(comes_true(kRunLimit, [&] {
+  EXPECT_TRUE(comes_true_within(kRunLimit, [&] {
     return support::http_get(port, "/metrics").body.find("millrace_model_info{model=\"" + newer) !=
            std::string::npos;
   })) << support::http_get(port, "/metrics").body;
@@ -224,7 +215,7 @@ TEST_F(Predict, BeginsWhereATransactionOfSomebodyElseSaysOnceItIsDecided) {
                          {"--describe", "--group", group_, "--members"})
                .find("millrace-") != std::string::npos;
   };
-  ASSERT_TRUE(comes_true(kRunLimit, is_a_member)) << running.err();
+  ASSERT_TRUE(comes_true_within(kRunLimit, is_a_member)) << running.err();
   other.commit_transaction();
   const ProcessResult result = running.wait(kRunLimit);
   ASSERT_EQ(result.exit_code, 0) << result.describe();
@@ -265,17 +256,17 @@ TEST_F(Predict, SharesTheWorkWithAnotherProcessOfTheGroup) {
   };
   Process first(millrace_command(predict()));
   send_everywhere();
-  ASSERT_TRUE(comes_true(kRunLimit, [&] { return predictions().size() == 3; })) << first.err();
+  ASSERT_TRUE(comes_true_within(kRunLimit, [&] { return predictions().size() == 3; })) << first.err();
   Process second(millrace_command(predict({"--instance", "second"})));
   const auto second_has_some = [&] {
     const std::string table = broker_.run_tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
                                                {"--describe", "--group", group_});
     return table.find("second-") != std::string::npos;
   };
-  ASSERT_TRUE(comes_true(kRunLimit, second_has_some)) << second.err();
+  ASSERT_TRUE(comes_true_within(kRunLimit, second_has_some)) << second.err();
   const auto deadline = std::chrono::steady_clock::now() + 10s;
   while (std::chrono::steady_clock::now() < deadline && sent < 60) send_everywhere();
-  ASSERT_TRUE(comes_true(kRunLimit, [&] { return std::cmp_equal(predictions().size(), sent); }));
+  ASSERT_TRUE(comes_true_within(kRunLimit, [&] { return std::cmp_equal(predictions().size(), sent); }));
   for (Process* process : {&first, &second}) {
     process->send(SIGTERM);
     const ProcessResult result = process->wait(10s);
@@ -322,11 +313,11 @@ void Predict::kill_again_and_again(std::int64_t kills) {
   };
   const auto advance = [&] {
     const std::size_t before = predictions().size();
-    ASSERT_TRUE(comes_true(kRunLimit,
-                           [&] {
-                             see_that_they_run();
-                             return predictions().size() > before;
-                           }))
+    ASSERT_TRUE(comes_true_within(kRunLimit,
+                                  [&] {
+                                    see_that_they_run();
+                                    return predictions().size() > before;
+                                  }))
         << running.front()->err() << running.back()->err();
   };
 
@@ -387,7 +378,7 @@ TEST_F(SlowPredict, EndsInTimeWhereItsBrokerHangsAndAStopIsAskedFor) {
     return broker.run_tool("org.apache.kafka.tools.TransactionsCommand", {"list"}).find("Ongoing") !=
            std::string::npos;
   };
-  ASSERT_TRUE(comes_true(kRunLimit, has_a_transaction)) << running.err();
+  ASSERT_TRUE(comes_true_within(kRunLimit, has_a_transaction)) << running.err();
   broker.pause();
   running.send(SIGTERM);
   const ProcessResult ended = running.wait(10s);

@@ -25,32 +25,8 @@ class Stop : public KafkaTest {
  protected:
   // Time cuts no window, so the log alone says what windows there are.
   [[nodiscard]] Words train_into(const std::string& state) const {
-    return {"train",
-            "--brokers",
-            broker_.brokers(),
-            "--topic",
-            topic_,
-            "--features",
-            "9",
-            "--label",
-            "key",
-            "--standardize",
-            "--state",
-            state,
-            "--group",
-            group_,
-            "--stop",
-            "end",
-            "--window-rows",
-            "500",
-            "--window-ms",
-            "600000",
-            "--engine",
-            "cpu",
-            "--checkpoint-ms",
-            "150",
-            "--json",
-            "--quiet"};
+    return train_whole_windows(state, {"--features", "9", "--label", "key", "--standardize", "--engine",
+                                       "cpu", "--checkpoint-ms", "150"});
   }
 
   static std::string digest_of(const std::string& state) {

@@ -27,16 +27,6 @@ class Watch : public KafkaTest {
     if (!line) throw std::runtime_error("it does not listen: " + training.wait(0s).describe());
     return static_cast<std::uint16_t>(std::stoi(line->substr(line->rfind(':') + 1)));
   }
-
-  static bool comes_true(std::chrono::milliseconds within, const std::function<bool()>& condition) {
-    constexpr auto kBetweenLooks = 50ms;  // so that looking does not take the processor away
-    const auto deadline = std::chrono::steady_clock::now() + within;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(kBetweenLooks);
-    }
-    return true;
-  }
 };
 
 TEST_F(Watch, IsNotReadyWhileTheBrokerHangsAndTrainsOnAfterwards) {
@@ -50,17 +40,18 @@ TEST_F(Watch, IsNotReadyWhileTheBrokerHangsAndTrainsOnAfterwards) {
                                      "--listen", "0", "--json", "--quiet"}));
   const std::uint16_t port = port_of(training);
   const auto ready = [&] { return http_get(port, "/readyz").status == 200; };
-  ASSERT_TRUE(comes_true(kRunLimit, ready)) << training.err();
+  ASSERT_TRUE(comes_true_within(kRunLimit, ready)) << training.err();
 
   broker.pause();
-  EXPECT_TRUE(comes_true(15s, [&] { return !ready(); })) << "it takes a broker that hangs for a living one";
+  EXPECT_TRUE(comes_true_within(15s, [&] { return !ready(); }))
+      << "it takes a broker that hangs for a living one";
   EXPECT_THAT(http_get(port, "/readyz").body, HasSubstr("brokers have not answered"));
   EXPECT_EQ(http_get(port, "/healthz").status, 200) << "to restart it would help nobody";
   broker.go_on();
-  EXPECT_TRUE(comes_true(10s, ready)) << http_get(port, "/readyz").body;
+  EXPECT_TRUE(comes_true_within(10s, ready)) << http_get(port, "/readyz").body;
 
   producer.send(topic_, 1, rows);
-  EXPECT_TRUE(comes_true(kRunLimit, [&] {
+  EXPECT_TRUE(comes_true_within(kRunLimit, [&] {
     return json_count(succeed({"inspect", state(), "--json"}).out, "/rows") == 4;
   })) << training.err();
   training.send(SIGTERM);
@@ -77,7 +68,7 @@ TEST_F(Watch, EndsInTimeWithTheBrokerDeadAndSomebodyWatching) {
       millrace_command({"train", "--brokers", broker.brokers(), "--topic", topic_, "--features", "9",
                         "--state", state(), "--window-ms", "100", "--listen", "0", "--json", "--quiet"}));
   const std::uint16_t port = port_of(training);
-  ASSERT_TRUE(comes_true(kRunLimit, [&] { return http_get(port, "/readyz").status == 200; }));
+  ASSERT_TRUE(comes_true_within(kRunLimit, [&] { return http_get(port, "/readyz").status == 200; }));
   broker.pause();
   const auto asked = std::chrono::steady_clock::now();
   training.send(SIGTERM);

@@ -13,10 +13,8 @@ namespace millrace::support {
 namespace {
 
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 
 constexpr const char* kNewest = "4.1.1";
-constexpr seconds kStartLimit{60};
 constexpr seconds kToolLimit{60};
 
 }  // namespace
@@ -62,13 +60,7 @@ void KafkaBroker::start_on_free_ports() {
 
 void KafkaBroker::start() {
   node_->start();
-  const ClusterClient client(brokers());
-  const auto deadline = steady_clock::now() + kStartLimit;
-  while (client.broker_count(seconds(1)) != 1) {
-    if (!node_->running() || steady_clock::now() > deadline) {
-      throw std::runtime_error("Kafka " + version_ + " did not start: " + node_->last_words());
-    }
-  }
+  node_->await_start();
 }
 
 void KafkaBroker::create_topic(const std::string& name, int partitions,

@@ -11,6 +11,8 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "support/cluster_client.h"
+
 namespace millrace::support {
 namespace {
 
@@ -18,6 +20,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kFormatLimit{60};
+constexpr seconds kStartLimit{60};
 constexpr seconds kStopLimit{60};
 
 std::filesystem::path jars_of(const std::string& version) {
@@ -113,6 +116,15 @@ void KafkaNode::start() {
   std::vector<std::string> serve = java("kafka.Kafka", "server.log");
   serve.push_back((settings_.folder / "server.properties").string());
   process_ = std::make_unique<Process>(Command{.arguments = serve});
+}
+
+void KafkaNode::await_start() {
+  const ClusterClient client(address());
+  const auto deadline = std::chrono::steady_clock::now() + kStartLimit;
+  while (client.broker_count(seconds(1)) != 1) {
+    if (running() && std::chrono::steady_clock::now() <= deadline) continue;
+    throw std::runtime_error("Kafka " + settings_.version + " did not start: " + last_words());
+  }
 }
 
 std::string KafkaNode::last_words() { return process_->wait(milliseconds(0)).describe(); }

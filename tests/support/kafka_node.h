@@ -40,6 +40,8 @@ class KafkaNode {
 
   // Starts the process; the second time on the data of the first. Returns before it answers.
   void start();
+  // Returns when it answers, the only one of its cluster.
+  void await_start();
   [[nodiscard]] bool running() { return process_ != nullptr && process_->running(); }
   // What it printed; it has ended, or is ended now.
   [[nodiscard]] std::string last_words();

@@ -16,9 +16,7 @@ namespace millrace::support {
 namespace {
 
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 
-constexpr seconds kStartLimit{60};
 constexpr seconds kToolLimit{60};
 
 std::string at(int port) { return "127.0.0.1:" + std::to_string(port); }
@@ -76,13 +74,11 @@ SecureBroker::SecureBroker(const std::string& version)
                           .voters = "1@127.0.0.1:" + std::to_string(controller_port),
                           .more = more.str()});
   node_->start();
-  const ClusterClient client(open_brokers());
-  const auto deadline = steady_clock::now() + kStartLimit;
-  while (client.broker_count(seconds(1)) != 1) {
-    if (!node_->running() || steady_clock::now() > deadline) {
-      folder_.keep();
-      throw std::runtime_error("The secure Kafka did not start: " + node_->last_words());
-    }
+  try {
+    node_->await_start();
+  } catch (const std::runtime_error&) {
+    folder_.keep();
+    throw;
   }
 }
 

@@ -15,6 +15,8 @@
 
 #include "millrace/errors.h"
 
+#include "host/decode/decoded.h"
+
 namespace millrace {
 namespace {
 
@@ -52,23 +54,11 @@ std::string of_id(std::uint32_t id, std::string_view datum) {
 
 // ---- Reading it ----
 
-struct Decoded {
-  DecodeOutcome outcome;
-  std::vector<float> row;
-  float label = -1;
-};
-
 RecordView record(std::string_view value) {
   return {.key = "1", .value = value, .has_key = true, .has_value = true};
 }
 
-Decoded decode(const AvroDecoder& decoder, std::string_view value) {
-  Decoded decoded;
-  decoded.row.resize(decoder.features());
-  const RecordView read = record(value);
-  decoder.decode({&read, 1}, 0, decoded.row.data(), &decoded.label, {&decoded.outcome, 1});
-  return decoded;
-}
+Decoded decode(const AvroDecoder& decoder, std::string_view value) { return decode(decoder, record(value)); }
 
 std::string told(const AvroDecoder& decoder, std::string_view value) {
   const DecodeOutcome outcome = decode(decoder, value).outcome;

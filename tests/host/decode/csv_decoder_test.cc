@@ -18,29 +18,18 @@
 
 #include "millrace/errors.h"
 
+#include "host/decode/decoded.h"
+
 namespace millrace {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsNan;
 
-struct Decoded {
-  DecodeOutcome outcome;
-  std::vector<float> row;
-  float label = -1;
-};
-
 // What a reader of failures wants to see: "good", or the reason and the field.
 std::string told(const DecodeOutcome& outcome) {
   if (outcome.good) return "good";
   return std::string(name_of(outcome.reason)) + " " + std::to_string(outcome.field);
-}
-
-Decoded decode(const CsvDecoder& decoder, const RecordView& record) {
-  Decoded decoded;
-  decoded.row.resize(decoder.features());
-  decoder.decode({&record, 1}, 0, decoded.row.data(), &decoded.label, {&decoded.outcome, 1});
-  return decoded;
 }
 
 RecordView record(std::string_view value, std::string_view key = "1") {

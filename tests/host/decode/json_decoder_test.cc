@@ -15,29 +15,18 @@
 
 #include "millrace/errors.h"
 
+#include "host/decode/decoded.h"
+
 namespace millrace {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsNan;
 
-struct Decoded {
-  DecodeOutcome outcome;
-  std::vector<float> row;
-  float label = -1;
-};
-
 std::string told(const JsonDecoder& decoder, const DecodeOutcome& outcome) {
   if (outcome.good) return "good";
   const std::string field = decoder.field_name(outcome.field);
   return std::string(name_of(outcome.reason)) + (field.empty() ? "" : " " + field);
-}
-
-Decoded decode(const JsonDecoder& decoder, const RecordView& record) {
-  Decoded decoded;
-  decoded.row.resize(decoder.features());
-  decoder.decode({&record, 1}, 0, decoded.row.data(), &decoded.label, {&decoded.outcome, 1});
-  return decoded;
 }
 
 RecordView record(std::string_view value) {
@@ -46,9 +35,7 @@ RecordView record(std::string_view value) {
 
 DecoderSettings named(std::vector<std::string> features) {
   const auto count = static_cast<std::uint32_t>(features.size());
-  return {.format = RecordFormat::json,
-          .features = count,
-          .feature_names = std::move(features)};
+  return {.format = RecordFormat::json, .features = count, .feature_names = std::move(features)};
 }
 DecoderSettings labelled(DecoderSettings settings, const std::string& path) {
   settings.label = {LabelRule::From::column, path};
