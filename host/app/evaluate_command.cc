@@ -11,8 +11,7 @@
 #include "app/log_output.h"
 #include "app/stop_signals.h"
 #include "app/summaries.h"
-#include "report/figures.h"
-#include "report/pace.h"
+#include "report/live_line.h"
 #include "report/progress.h"
 #include "state/state_folder.h"
 
@@ -22,23 +21,19 @@ namespace {
 
 constexpr std::chrono::milliseconds kStopDeadline{5'000};
 
-ProgressSample sample_of(std::uint64_t bad_records, const StreamMetrics& metrics, double seconds) {
-  return {.seconds = seconds,
+constexpr StopSentences kStopSentences{
+    .idle = "millrace: stopped before it had begun; nothing was evaluated.\n",
+    .late =
+        "millrace: stopping took longer than its deadline; what was evaluated is not told, start again "
+        "with the same command.\n"};
+
+ProgressSample sample_of(std::uint64_t bad_records, const StreamMetrics& metrics,
+                         std::chrono::duration<double> elapsed) {
+  return {.seconds = elapsed.count(),
           .rows = metrics.rows,
           .bad_records = bad_records,
-          .rows_per_s = per_second(metrics.rows, seconds),
           .loss = metrics.loss,
           .accuracy = metrics.accuracy};
-}
-
-ProgressSample sample_of(const EvaluateTick& tick, Pace& pace) {
-  const double seconds = tick.elapsed.count();
-  pace.take(seconds, tick.metrics.rows, tick.left);
-  ProgressSample sample = sample_of(tick.bad_records, tick.metrics, seconds);
-  sample.rows_per_s = pace.rows_per_s(seconds);
-  sample.has_end = tick.left.has_value();
-  sample.seconds_left = pace.seconds_left(seconds);
-  return sample;
 }
 
 }  // namespace
@@ -55,19 +50,21 @@ ExitCode run_evaluate(const OptionValues& options) {
   if (!checkpoint) throw StateError(StateError::Kind::missing, folder, "it holds no checkpoint");
 
   EvaluateJob job = evaluate_job(options, checkpoint->settings);
-  StopSignals signals(kStopDeadline);
+  StopSignals signals(kStopDeadline, kStopSentences);
   signals.set_idle(true);
   job.decoder.schemas = avro_schemas(options, signals.token());
-  Pace pace;
+  LiveLine line(progress);
   const EvaluateResult result = run_evaluate_job(
       job, *checkpoint,
       [&](const EvaluateTick& tick) {
         signals.set_idle(false);
-        progress.update(sample_of(tick, pace));
+        line.take(sample_of(tick.bad_records, tick.metrics, tick.elapsed), tick.left);
       },
       signals.token());
   signals.set_idle(false);
-  progress.finish(sample_of(sum_of(result.bad_records), result.metrics, result.elapsed.count()));
+  ProgressSample last = sample_of(sum_of(result.bad_records), result.metrics, result.elapsed);
+  last.auc = result.auc;
+  line.finish(last);
 
   EvaluateSummary summary = summary_of(result);
   summary.checkpoint = checkpoint_file_name(checkpoint->sequence);

@@ -24,9 +24,12 @@ namespace millrace {
 namespace {
 
 constexpr std::chrono::milliseconds kStopDeadline{8'000};
-constexpr std::string_view kLate =
-    "millrace: stopping took longer than its deadline; what was not committed is predicted by the next "
-    "run.\n";
+constexpr StopSentences kStopSentences{
+    .idle = "millrace: stopped before it had begun; nothing was predicted, and nothing is lost.\n",
+    .late =
+        "millrace: stopping took longer than its deadline; what was not committed is predicted by the next "
+        "run.\n",
+    .late_code = ExitCode::done};
 
 std::optional<double> latency_ms(const PredictCounts& counts, double share) {
   const auto latency = counts.latency.quantile(share);
@@ -83,7 +86,7 @@ ExitCode run_predict(const OptionValues& options) {
   check_predict_options(options);
   Progress progress(options.flag("quiet"), stderr, format);
   const LogAboveProgress log(progress);
-  StopSignals signals(kStopDeadline, kLate, ExitCode::done);
+  StopSignals signals(kStopDeadline, kStopSentences);
   ModelFollower models(options.text("state"), [&](std::string_view sentence) { progress.note(sentence); });
   DecoderSettings rows = predict_decoder(options, models.checkpoint().settings);
   rows.schemas = avro_schemas(options, signals.token());

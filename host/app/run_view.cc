@@ -4,16 +4,10 @@
 #include <limits>
 #include <utility>
 
-#include "report/figures.h"
-
 namespace millrace {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-// How long the line may be wrong.
-constexpr auto kBetweenLooks = 500ms;
 // AUC costs a sort of its horizon: often enough for the eye and for a curve, rarely enough for the trainer.
 constexpr double kSecondsPerAuc = 0.1;
 constexpr std::uint64_t kWindowsWithAuc = 100;  // the first ones, each
@@ -81,8 +75,7 @@ Report::Plot horizon_plot(std::string title, std::string y_label, double CurvePo
 
 }  // namespace
 
-RunView::RunView(Progress& progress)
-    : progress_(progress), keeper_([this](const std::stop_token& stop) { keep_true(stop); }) {}
+RunView::RunView(Progress& progress) : progress_(progress), line_(progress) {}
 
 TrainObserver RunView::observer() {
   return {.note = [this](std::string_view sentence) { progress_.note(sentence); },
@@ -92,13 +85,12 @@ TrainObserver RunView::observer() {
 void RunView::take(const TrainTick& tick, const SourceCounts& source) {
   const double seconds = tick.elapsed.count();
   const bool has_auc = tick.counts.windows <= kWindowsWithAuc || seconds >= auc_at_ + kSecondsPerAuc;
-  std::unique_lock lock(mutex_);
+  newest_.seconds = seconds;
   newest_.rows = tick.counts.rows;
   newest_.windows = tick.counts.windows;
   newest_.steps = tick.counts.steps;
   newest_.bad_records = sum_of(tick.counts.bad_records);
   newest_.lag = lag_behind(tick.finished, source.log_ends);
-  newest_.has_end = source.left.has_value();
   if (has_auc) {
     const StreamMetrics horizon = tick.metrics.horizon();
     newest_.loss = horizon.loss;
@@ -106,13 +98,7 @@ void RunView::take(const TrainTick& tick, const SourceCounts& source) {
     newest_.auc = tick.metrics.auc();
     auc_at_ = seconds;
   }
-  pace_.take(seconds, tick.counts.rows, source.left);
-  newest_at_ = Clock::now();
-  newest_.seconds = seconds;
-  anything_ = true;
-  show(seconds);
-  const std::optional<double> auc = newest_.auc;
-  lock.unlock();
+  line_.take(newest_, source.left);
 
   if (tick.window.rows == 0) return;
   constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
@@ -122,38 +108,16 @@ void RunView::take(const TrainTick& tick, const SourceCounts& source) {
               .seconds = seconds,
               .loss = tick.window.loss_sum / rows,
               .accuracy = static_cast<double>(tick.window.correct) / rows,
-              .auc = auc.value_or(kUndefined),
+              .auc = newest_.auc.value_or(kUndefined),
               .training_loss = trained > 0 ? tick.window.training_loss_sum / trained : kUndefined});
 }
 
-void RunView::show(double seconds) {
-  ProgressSample sample = newest_;
-  sample.seconds = seconds;
-  sample.rows_per_s = pace_.rows_per_s(seconds);
-  sample.seconds_left = pace_.seconds_left(seconds);
-  progress_.update(sample);
-}
-
-void RunView::keep_true(const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  while (!stopped_.wait_for(lock, stop, kBetweenLooks, [&] { return stop.stop_requested(); })) {
-    const auto since = Clock::now() - newest_at_;
-    if (anything_ && since >= kBetweenLooks)
-      show(newest_.seconds + std::chrono::duration<double>(since).count());
-  }
-}
-
 void RunView::finish(const TrainResult& result) {
-  keeper_.request_stop();
-  if (keeper_.joinable()) keeper_.join();
-  if (!anything_) return;
   newest_.seconds = result.elapsed.count();
-  newest_.rows_per_s = per_second(newest_.rows, newest_.seconds);
-  newest_.has_end = false;
   newest_.loss = result.horizon.loss;
   newest_.accuracy = result.horizon.accuracy;
   newest_.auc = result.auc;
-  progress_.finish(newest_);
+  line_.finish(newest_);
 }
 
 std::vector<Report::Plot> learning_plots(std::span<const NamedCurve> curves) {

@@ -46,8 +46,8 @@ sigset_t stop_signals() {
 
 }  // namespace
 
-StopSignals::StopSignals(std::chrono::milliseconds deadline, std::string_view late, ExitCode late_code)
-    : deadline_(deadline), late_(late), late_code_(late_code) {
+StopSignals::StopSignals(std::chrono::milliseconds deadline, const StopSentences& sentences)
+    : deadline_(deadline), sentences_(sentences) {
   const sigset_t signals = stop_signals();
   // Threads inherit the mask, so the signals reach the watcher alone.
   if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) throw_system_error("pthread_sigmask");
@@ -69,11 +69,8 @@ StopSignals::~StopSignals() {
 
 void StopSignals::end_if_due(Clock::time_point asked_at) const {
   const Clock::duration since = Clock::now() - asked_at;
-  if (idle_ && since >= kIdlePatience) {
-    leave("millrace: stopped before it had begun; nothing was trained, and nothing is lost.\n",
-          ExitCode::done);
-  }
-  if (since >= deadline_) leave(late_, late_code_);
+  if (idle_ && since >= kIdlePatience) leave(sentences_.idle, ExitCode::done);
+  if (since >= deadline_) leave(sentences_.late, sentences_.late_code);
 }
 
 void StopSignals::watch() {

@@ -17,16 +17,21 @@
 
 namespace millrace {
 
+// What a process says that ends before it has finished; as it is where it trains.
+struct StopSentences {
+  std::string_view idle =
+      "millrace: stopped before it had begun; nothing was trained, and nothing is lost.\n";
+  std::string_view late =
+      "millrace: stopping took longer than its deadline; the newest checkpoint is complete, start again with "
+      "the same command.\n";
+  ExitCode late_code = ExitCode::unexpected;
+};
+
 class StopSignals {
  public:
-  static constexpr std::string_view kLate =
-      "millrace: stopping took longer than its deadline; the newest checkpoint is complete, start again with "
-      "the "
-      "same command.\n";
-
-  // Where the deadline passes, `late` is said, and the process ends with `late_code`.
-  explicit StopSignals(std::chrono::milliseconds deadline, std::string_view late = kLate,
-                       ExitCode late_code = ExitCode::unexpected);
+  // Where the deadline passes, `late` is said, and the process ends with `late_code`. The sentences must
+  // outlive this object.
+  explicit StopSignals(std::chrono::milliseconds deadline, const StopSentences& sentences = {});
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
   ~StopSignals();
@@ -34,7 +39,8 @@ class StopSignals {
   [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
 
   // While true, a stop that is not obeyed at once ends the process with exit code 0: there is nothing to
-  // finish, and what it waits for (a broker that nobody can reach) may hold it for long. Any thread.
+  // finish, and what it waits for (a broker that nobody can reach) may hold it for long. Then `idle` is said.
+  // Any thread.
   void set_idle(bool idle) { idle_ = idle; }
 
  private:
@@ -44,8 +50,7 @@ class StopSignals {
   void end_if_due(Clock::time_point asked_at) const;
 
   const std::chrono::milliseconds deadline_;
-  const std::string_view late_;
-  const ExitCode late_code_;
+  const StopSentences sentences_;
   std::atomic<bool> idle_ = false;
   std::stop_source source_;
   int events_ = -1;  // signalfd: read by the watcher only

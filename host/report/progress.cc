@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <functional>
 #include <iterator>
+#include <numeric>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <vector>
@@ -46,7 +48,7 @@ struct Field {
   std::string_view after;
   std::size_t
       least_width;  // of the figure: what a usual run comes to, so that it stands still from the start
-  int importance;   // fields of the lowest go first where the line is too long
+  int importance;   // where the line is too long, the highest has its room first
   bool alarming = false;
 };
 
@@ -68,22 +70,22 @@ std::vector<Field> fields_of(const ProgressSample& sample) {
   const auto rate = std::isfinite(sample.rows_per_s) && sample.rows_per_s > 0 ? sample.rows_per_s : 0.0;
   const auto whole_rate = static_cast<std::uint64_t>(std::min(std::round(rate), 1e15));
   std::vector<Field> fields = {
-      {"", grouped(sample.rows), " rows", 9, 9},
-      {"", grouped(whole_rate), " rows/s", 7, 8},
+      {"", grouped(sample.rows), " rows", 9, 6},
+      {"", grouped(whole_rate), " rows/s", 7, 9},
       {"loss ", metric(sample.loss, 4), "", 6, 5},
       {"accuracy ", metric(sample.accuracy, 3), "", 5, 3},
       {"AUC ", metric(sample.auc, 3), "", 5, 2},
       {"latency ", latency(sample), " ms", 1, 10},
-      {"lag ", sample.lag ? grouped(*sample.lag) : "", "", 1, 7},
-      {"ETA ", sample.has_end ? estimate(sample.seconds_left) : "", "", 4, 6},
+      {"lag ", sample.lag ? grouped(*sample.lag) : "", "", 1, 8},
+      {"ETA ", sample.has_end ? estimate(sample.seconds_left) : "", "", 4, 7},
       {"", sample.bad_records > 0 ? grouped(sample.bad_records) : "", " bad", 1, 4, true},
-      {"", grouped(sample.windows), sample.windows == 1 ? " window " : " windows", 3, 1},
+      {"", sample.windows > 0 ? grouped(sample.windows) : "", sample.windows == 1 ? " window " : " windows",
+       3, 1},
   };
-  // Who predicts has no labels, and no windows.
+  // Who predicts has no labels.
   if (sample.latency_p50_ms) {
     for (const std::string_view word : {"loss ", "accuracy ", "AUC "})
       std::ranges::find(fields, word, &Field::before)->figure.clear();
-    fields.back().figure.clear();
   }
   return fields;
 }
@@ -160,30 +162,25 @@ std::string Progress::compose(const ProgressSample& sample, std::size_t columns)
   constexpr std::size_t kGap = 2;
   std::vector<Field> fields = fields_of(sample);
   field_widths_.resize(fields.size());
+  std::vector<std::size_t> by_importance(fields.size());
+  std::iota(by_importance.begin(), by_importance.end(), 0);
+  std::ranges::sort(by_importance, std::greater{}, [&](std::size_t i) { return fields[i].importance; });
   std::size_t length = kIndent;
-  std::vector<std::size_t> lengths(fields.size(), 0);  // 0: not on the line
-  for (std::size_t i = 0; i < fields.size(); ++i) {
+  std::vector<bool> has_room(fields.size());
+  for (const std::size_t i : by_importance) {
     const Field& field = fields[i];
     if (field.figure.empty()) continue;
     field_widths_[i] = std::max({field_widths_[i], field.least_width, field.figure.size()});
-    lengths[i] = field.before.size() + field_widths_[i] + field.after.size();
-    length += lengths[i] + kGap;
-  }
-  // The last column stays empty: some terminals wrap as soon as it is written.
-  while (length - kGap >= columns) {
-    std::size_t least = fields.size();
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      if (lengths[i] > 0 && (least == fields.size() || fields[i].importance < fields[least].importance))
-        least = i;
-    }
-    if (least == fields.size()) break;
-    length -= lengths[least] + kGap;
-    lengths[least] = 0;
+    const std::size_t gap = length > kIndent ? kGap : 0;
+    const std::size_t with_it = length + gap + field.before.size() + field_widths_[i] + field.after.size();
+    // The last column stays empty: some terminals wrap as soon as it is written.
+    has_room[i] = with_it < columns;
+    if (has_room[i]) length = with_it;
   }
 
   std::string line(kIndent, ' ');
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (lengths[i] == 0) continue;
+    if (!has_room[i]) continue;
     const Field& field = fields[i];
     if (line.size() > kIndent) line.append(kGap, ' ');
     const std::string_view word = field.alarming ? kYellow : kDim;

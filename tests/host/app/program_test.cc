@@ -22,6 +22,7 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr std::chrono::seconds kDeadline{60};
@@ -224,6 +225,30 @@ TEST_F(Evaluate, ThatWaitsForABrokerWhichDoesNotAnswerStopsSoonAndWithSuccess) {
   const support::ProcessResult ended = evaluation.wait(kDeadline);
   EXPECT_EQ(ended.exit_code, 0) << ended.describe();
   EXPECT_LT(std::chrono::steady_clock::now() - asked, std::chrono::seconds(4));
+  EXPECT_THAT(ended.err, HasSubstr("nothing was evaluated"));
+  EXPECT_THAT(ended.err, Not(HasSubstr("trained")));
+}
+
+TEST_F(Evaluate, EndsItsProgressWithLossAndAuc) {
+  const support::TempDir folder;
+  ASSERT_EQ(produce({"--topic", "one", "--label", "y"}, "a,y\n1,0\n2,1\n").exit_code, 0);
+  const std::vector<std::string> read = {"--brokers", broker_.brokers(), "--topic",       "one", "--stop",
+                                         "end",       "--state",         folder / "state"};
+  std::vector<std::string> train = {"train", "--features", "1", "--label", "key"};
+  train.insert(train.end(), read.begin(), read.end());
+  ASSERT_EQ(millrace(train).exit_code, 0);
+  std::vector<std::string> evaluate = {"evaluate", "--json", "--log-format", "json"};
+  evaluate.insert(evaluate.end(), read.begin(), read.end());
+  const support::ProcessResult evaluated = millrace(evaluate);
+  ASSERT_EQ(evaluated.exit_code, 0) << evaluated.describe();
+  const auto summary = nlohmann::json::parse(evaluated.out);
+  const std::size_t begin = evaluated.err.rfind('\n', evaluated.err.size() - 2) + 1;
+  const auto last = nlohmann::json::parse(evaluated.err.substr(begin));
+  EXPECT_EQ(last.at("event"), "end") << evaluated.err;
+  for (const char* metric : {"loss", "auc"}) {
+    EXPECT_TRUE(last.at(metric).is_number()) << last;
+    EXPECT_EQ(last.at(metric), summary.at(metric));
+  }
 }
 
 }  // namespace

@@ -287,6 +287,28 @@ TEST_F(ProgressTest, KeepsRateLagAndEndOnANarrowTerminal) {
   }
 }
 
+TEST_F(ProgressTest, TellsRateLagAndEndRatherThanAllRowsWhereFewColumnsAreLeft) {
+  Terminal terminal(40);
+  Progress progress(false, terminal.file());
+  ProgressSample sample = sample_at(0);
+  sample.lag = 1234;
+  sample.has_end = true;
+  sample.seconds_left = 42;
+  progress.update(sample);
+  EXPECT_THAT(terminal.screen(), ElementsAre("    3 250 rows/s  lag 1 234  ETA 42 s"));
+}
+
+TEST_F(ProgressTest, FillsTheRoomThatSomethingLongLeaves) {
+  Terminal terminal(40);
+  Progress progress(false, terminal.file());
+  ProgressSample sample = sample_at(0);
+  sample.lag = 123'456'789'012'345;  // too long beside the rate
+  sample.has_end = true;
+  sample.seconds_left = 42;
+  progress.update(sample);
+  EXPECT_THAT(terminal.screen(), ElementsAre("    3 250 rows/s  loss 0.2134  ETA 42 s"));
+}
+
 TEST_F(ProgressTest, PutsNotesAboveTheLiveLine) {
   Terminal terminal(120);
   Progress progress(false, terminal.file());
