@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/exit_code_table.h"
 #include "config/option_table.h"
 #include "config/option_value.h"
 
@@ -33,34 +34,6 @@ The state folder: checkpoints, which hold weights and positions together, and th
 .TP
 .IR FILE " of " \-\-config
 Options in TOML, by their names without dashes, and a table [kafka] of properties of librdkafka.
-.SH EXIT STATUS
-.TP
-.B 0
-Done.
-.TP
-.B 1
-Something unexpected.
-.TP
-.B 2
-The command line, the environment, a configuration file, or options that do not fit a state folder or a model.
-.TP
-.B 3
-The broker, the network, or security.
-.TP
-.B 4
-Records that must be read are gone, or a position is out of range.
-.TP
-.B 5
-Bad records beyond the tolerance.
-.TP
-.B 6
-The state folder: in use, damaged, full, not writable, missing.
-.TP
-.B 7
-The GPU, its driver or its libraries.
-.TP
-.B 8
-Training diverged.
 )";
 
 // For text lines of roff: hyphens that can be copied, and no line that begins a request.
@@ -108,6 +81,13 @@ std::string commands() {
   return page;
 }
 
+std::string exit_codes() {
+  std::string page;
+  for (const ExitCodeDescription& each : exit_code_table())
+    page += fmt::format(".TP\n.B {}\n{}.\n", static_cast<int>(each.code), roff(each.meaning));
+  return page;
+}
+
 std::string examples() {
   std::string page = ".nf\n";
   for (const CommandDescription& command : command_table()) {
@@ -133,7 +113,8 @@ std::string man_page() {
       if (option.group == group) page += entry(option);
     }
   }
-  return fmt::format("{}{}.SH EXAMPLES\n{}", page, kAfterOptions, examples());
+  return fmt::format("{}{}.SH EXIT STATUS\n{}.SH EXAMPLES\n{}", page, kAfterOptions, exit_codes(),
+                     examples());
 }
 
 }  // namespace millrace

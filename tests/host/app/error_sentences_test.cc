@@ -1,11 +1,13 @@
 #include "app/error_sentences.h"
 
+#include <fmt/format.h>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <iterator>
 #include <memory>
 #include <new>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "millrace/window.h"
 
 #include "app/input_row_error.h"
+#include "config/exit_code_table.h"
 #include "model_file/model_file_error.h"
 
 namespace millrace {
@@ -152,12 +155,22 @@ std::string exit_code_page() {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-TEST(ExitCodePage, HasARowForEveryCode) {
-  for (const ExitCode code :
-       {ExitCode::done, ExitCode::unexpected, ExitCode::usage, ExitCode::broker, ExitCode::data_lost,
-        ExitCode::bad_records, ExitCode::state, ExitCode::device, ExitCode::numerical}) {
-    EXPECT_THAT(exit_code_page(), HasSubstr("\n| " + std::to_string(static_cast<int>(code)) + " | "));
+TEST(ExitCodePage, SaysWhatTheTableSays) {
+  const std::string page = exit_code_page();
+  const std::span<const ExitCodeDescription> table = exit_code_table();
+  for (const ExitCodeDescription& each : table) {
+    EXPECT_THAT(page, HasSubstr(fmt::format("\n| {} | {} | ", static_cast<int>(each.code), each.meaning)));
   }
+  std::size_t rows = 0;
+  for (char digit = '0'; digit <= '9'; ++digit) rows += page.find(fmt::format("\n| {}", digit)) != page.npos;
+  EXPECT_EQ(rows, table.size()) << "docs/exit-codes.md has a code more";
+}
+
+TEST(ExitCodeTable, HasEveryCodeAtItsNumber) {
+  const std::span<const ExitCodeDescription> table = exit_code_table();
+  for (std::size_t number = 0; number < table.size(); ++number)
+    EXPECT_EQ(static_cast<std::size_t>(table[number].code), number);
+  for (const Example& one : examples()) EXPECT_LT(static_cast<std::size_t>(one.code), table.size());
 }
 
 TEST(ExitCodePage, QuotesSentencesAsTheyAre) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include "config/exit_code_table.h"
 #include "config/option_table.h"
 #include "config/option_value.h"
 #include "support/process.h"
@@ -38,6 +39,14 @@ TEST(ManPage, ShowsEveryOptionAndCommand) {
   for (const char* title :
        {"NAME", "SYNOPSIS", "COMMANDS", "OPTIONS", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES"})
     EXPECT_THAT(page, HasSubstr(fmt::format("\n{}\n", title)));
+}
+
+TEST(ManPage, TellsWhatEveryExitCodeMeans) {
+  const std::string page = groff({"-rLL=2000n"}).out;
+  for (const ExitCodeDescription& each : exit_code_table()) {
+    const std::string line = fmt::format("\n       {}      {}.\n", static_cast<int>(each.code), each.meaning);
+    EXPECT_THAT(page, HasSubstr(line));
+  }
 }
 
 }  // namespace
