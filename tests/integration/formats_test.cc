@@ -1,8 +1,14 @@
 // Topics of records that Confluent's client wrote, in Avro with schemas in a registry behind TLS and a
 // password, and in JSON: the same rows give the same weights, whatever they are written as.
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
 
 #include "integration/kafka_test.h"
+#include "support/http_get.h"
 #include "support/silent_server.h"
 
 namespace millrace {
@@ -82,6 +88,89 @@ TEST_F(Formats, GiveTheSameWeightsForTheSameRows) {
   EXPECT_EQ(refused.exit_code, 3) << refused.describe();
   EXPECT_NE(refused.err.find("refused access"), std::string::npos) << refused.err;
   EXPECT_EQ(refused.err.find("wrong secret"), std::string::npos) << refused.err;
+}
+
+// The files' texts, by their names.
+std::map<std::string, std::string> texts_under(const std::string& folder) {
+  std::map<std::string, std::string> texts;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    texts[entry.path()] = {std::istreambuf_iterator<char>(file), {}};
+  }
+  return texts;
+}
+
+TEST_F(Formats, TellNobodyTheSecretOfTheRegistry) {
+  const std::string avro = topic_ + ".avro";
+  const std::string json = topic_ + ".json";
+  for (const std::string& topic : {avro, json}) broker_.create_topic(topic, 1);
+  support::Process writer(writer_command({broker_.brokers(), kRowsFile, avro, json, folder_.path()}));
+  const std::optional<std::string> serving = writer.wait_for_line("^serving ", 60s);
+  ASSERT_TRUE(serving) << writer.err();
+  const std::string secret_file = folder_ / "secret";
+  std::ofstream(secret_file) << kSecret << '\n';
+
+  std::map<std::string, std::string> told;
+  for (const std::string format : {"text", "json"}) {
+    const Words words = {"train",
+                         "--brokers",
+                         broker_.brokers(),
+                         "--topic",
+                         avro,
+                         "--features",
+                         kFeatures,
+                         "--format",
+                         "avro",
+                         "--schema-registry",
+                         serving->substr(std::string("serving ").size()),
+                         "--schema-registry-user",
+                         "trainer",
+                         "--schema-registry-secret-file",
+                         secret_file,
+                         "--schema-registry-ca",
+                         folder_ / "authority.pem",
+                         "--state",
+                         folder_ / ("left/" + format),
+                         "--tensorboard",
+                         folder_ / ("left/curves-" + format),
+                         "--report",
+                         folder_ / ("left/" + format + ".html"),
+                         "--listen",
+                         "0",
+                         "--log-format",
+                         format,
+                         "--json"};
+    support::Process training(millrace_command(words));
+    const auto line = training.wait_for_line("Listening on http://127.0.0.1:[0-9]+", kRunLimit);
+    ASSERT_TRUE(line) << training.wait(0s).describe();
+    const std::size_t colon = line->find("127.0.0.1:") + std::string("127.0.0.1:").size();
+    const auto port = static_cast<std::uint16_t>(std::stoi(line->substr(colon)));
+    const auto has_trained = [&] {
+      return support::http_get(port, "/metrics").body.find("\nmillrace_rows_total 699") != std::string::npos;
+    };
+    ASSERT_TRUE(comes_true_within(kRunLimit, has_trained)) << support::http_get(port, "/metrics").body;
+    for (const char* page : {"/", "/metrics", "/status.json"})
+      told[page] += support::http_get(port, page).body;
+    std::ifstream command_line("/proc/" + std::to_string(training.pid()) + "/cmdline");
+    told["command line"] += std::string{std::istreambuf_iterator<char>(command_line), {}};
+    training.send(SIGTERM);
+    const ProcessResult result = training.wait(10s);
+    ASSERT_EQ(result.exit_code, 0) << result.describe();
+    told["output"] += result.out;
+    told["log"] += result.err;
+    told["inspect"] += succeed({"inspect", folder_ / ("left/" + format), "--json"}).out;
+  }
+  EXPECT_NE(told["command line"].find(secret_file), std::string::npos);
+  told.merge(texts_under(folder_ / "left"));
+  ASSERT_GE(told.size(), 6U + 2 * 3)
+      << "outputs, and for each run a checkpoint, curves and a report at least";
+
+  for (const auto& [where, text] : told) {
+    EXPECT_FALSE(text.empty() && where.front() != '/') << where;
+    EXPECT_EQ(text.find(kSecret), std::string::npos) << where;
+    EXPECT_EQ(text.find("dHJhaW5lcjpzM2NyZXQ"), std::string::npos) << where << ": as HTTP carries it";
+  }
 }
 
 TEST_F(Formats, AStateGoesOnWhereTheFormatOfRecordsChanges) {
