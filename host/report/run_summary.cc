@@ -27,12 +27,19 @@ Json json_of(const ReasonCounts& counts) {
   return json;
 }
 
-Json json_of(const std::vector<TrainedPosition>& positions) {
-  Json json = Json::object();
+// What stands in `json` for a partition.
+Json& place(Json& json, const TopicPartition& partition) {
+  return json[partition.topic][std::to_string(partition.partition)];
+}
+
+// The offset of each partition; and, where that record is begun already, its next row.
+void add(Json& json, const std::vector<TrainedPosition>& positions) {
+  json["positions"] = Json::object();
+  json["position_rows"] = Json::object();
   for (const TrainedPosition& position : positions) {
-    json[position.partition.topic][std::to_string(position.partition.partition)] = position.next.offset;
+    place(json["positions"], position.partition) = position.next.offset;
+    if (position.next.row > 0) place(json["position_rows"], position.partition) = position.next.row;
   }
-  return json;
 }
 
 void add(Json& json, const RunTotals& totals) {
@@ -119,9 +126,22 @@ std::string metrics_text(const std::optional<double>& loss, const std::optional<
 // One line for each partition; the first carries the name.
 void add_positions(Lines& lines, std::string name, const std::vector<TrainedPosition>& positions) {
   for (const TrainedPosition& position : positions) {
-    lines.add(std::exchange(name, {}), fmt::format("{}/{} at offset {}", position.partition.topic,
-                                                   position.partition.partition, position.next.offset));
+    lines.add(std::exchange(name, {}),
+              fmt::format("{}/{} at offset {}{}", position.partition.topic, position.partition.partition,
+                          position.next.offset,
+                          position.next.row > 0 ? fmt::format(", row {}", position.next.row) : ""));
   }
+}
+
+// "clicks/0 7-9 (from row 56, to row 11)": the records of which it took rows; both ends are in it.
+std::string range_text(const JournalSummary::Range& range) {
+  const bool ends_within = range.end.row > 0;
+  std::string rows;
+  if (range.begin.row > 0) rows = fmt::format("from row {}", range.begin.row);
+  if (ends_within) rows += fmt::format("{}to row {}", rows.empty() ? "" : ", ", range.end.row - 1);
+  return fmt::format("{}/{} {}-{}{}", range.partition.topic, range.partition.partition, range.begin.offset,
+                     range.end.offset - (ends_within ? 0 : 1),
+                     rows.empty() ? "" : fmt::format(" ({})", rows));
 }
 
 std::string rate_text(std::uint64_t rows, double seconds) {
@@ -179,7 +199,7 @@ std::string json_of(const TrainSummary& summary) {
   json["auc"] = number_or_null(summary.auc);
   json["data_losses"] = summary.data_losses;
   json["lost_offsets"] = summary.lost_offsets;
-  json["positions"] = json_of(summary.positions);
+  add(json, summary.positions);
   json["checkpoint"] = summary.checkpoint.empty() ? Json() : Json(summary.checkpoint);
   return text_of_json(json);
 }
@@ -202,7 +222,7 @@ std::string json_of(const EvaluateSummary& summary) {
   json["rows_per_s"] = number_or_null(per_second(summary.rows, summary.seconds));
   json["data_losses"] = summary.data_losses;
   json["lost_offsets"] = summary.lost_offsets;
-  json["positions"] = json_of(summary.positions);
+  add(json, summary.positions);
   json["checkpoint"] = summary.checkpoint.empty() ? Json() : Json(summary.checkpoint);
   return text_of_json(json);
 }
@@ -223,7 +243,7 @@ std::string json_of(const InspectSummary& summary) {
   json["state_digest"] = hex(summary.state_digest);
   json["journalled_windows"] = summary.journalled_windows;
   json["journalled_rows"] = summary.journalled_rows;
-  json["positions"] = json_of(summary.positions);
+  add(json, summary.positions);
   json["settings"] = Json::object();
   for (const Setting& setting : summary.settings) json["settings"][setting.name] = json_of(setting.value);
   json["standardizer"] = Json::array();
@@ -249,14 +269,13 @@ std::string json_of(const JournalSummary& summary) {
       json["entries"].push_back({{"rolled_back_to", *entry.rolled_back_to}, {"rows", entry.rows}});
       continue;
     }
-    Json line = {{"window", entry.window},
-                 {"rows", entry.rows},
-                 {"records", entry.records},
-                 {"rows_digest", hex(entry.rows_digest)},
-                 {"ranges", Json::object()}};
+    Json line = {{"window", entry.window},   {"rows", entry.rows},
+                 {"records", entry.records}, {"rows_digest", hex(entry.rows_digest)},
+                 {"ranges", Json::object()}, {"range_rows", Json::object()}};
     for (const JournalSummary::Range& range : entry.ranges) {
-      line["ranges"][range.partition.topic][std::to_string(range.partition.partition)] = {range.begin.offset,
-                                                                                          range.end.offset};
+      place(line["ranges"], range.partition) = {range.begin.offset, range.end.offset};
+      if (range.begin.row > 0 || range.end.row > 0)
+        place(line["range_rows"], range.partition) = {range.begin.row, range.end.row};
     }
     json["entries"].push_back(std::move(line));
   }
@@ -376,13 +395,11 @@ std::string text_of(const JournalSummary& summary) {
                 fmt::format("to checkpoint {}, {} lost", *entry.rolled_back_to, counted(entry.rows, "row")));
       continue;
     }
-    std::string where;
-    for (const JournalSummary::Range& range : entry.ranges) {
-      where += fmt::format("{}{}/{} {}-{}", where.empty() ? "" : ", ", range.partition.topic,
-                           range.partition.partition, range.begin.offset, range.end.offset - 1);
-    }
-    lines.add(fmt::format("window {}", entry.window), fmt::format("{} of {}: {}", counted(entry.rows, "row"),
-                                                                  counted(entry.records, "record"), where));
+    std::vector<std::string> where;
+    for (const JournalSummary::Range& range : entry.ranges) where.push_back(range_text(range));
+    lines.add(fmt::format("window {}", entry.window),
+              fmt::format("{} of {}: {}", counted(entry.rows, "row"), counted(entry.records, "record"),
+                          fmt::join(where, ", ")));
   }
   return fmt::format("{}: what was trained after checkpoint {}.{}{}", summary.file, summary.sequence,
                      summary.trouble.empty() ? "" : " Entries may be missing: " + summary.trouble + ".",

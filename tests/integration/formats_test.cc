@@ -111,37 +111,23 @@ TEST_F(Formats, TellNobodyTheSecretOfTheRegistry) {
   const std::string secret_file = folder_ / "secret";
   std::ofstream(secret_file) << kSecret << '\n';
 
+  const Words registry = {"--schema-registry",
+                          serving->substr(std::string("serving ").size()),
+                          "--schema-registry-user",
+                          "trainer",
+                          "--schema-registry-ca",
+                          folder_ / "authority.pem",
+                          "--schema-registry-secret-file",
+                          secret_file};
   std::map<std::string, std::string> told;
   for (const std::string format : {"text", "json"}) {
-    const Words words = {"train",
-                         "--brokers",
-                         broker_.brokers(),
-                         "--topic",
-                         avro,
-                         "--features",
-                         kFeatures,
-                         "--format",
-                         "avro",
-                         "--schema-registry",
-                         serving->substr(std::string("serving ").size()),
-                         "--schema-registry-user",
-                         "trainer",
-                         "--schema-registry-secret-file",
-                         secret_file,
-                         "--schema-registry-ca",
-                         folder_ / "authority.pem",
-                         "--state",
-                         folder_ / ("left/" + format),
-                         "--tensorboard",
-                         folder_ / ("left/curves-" + format),
-                         "--report",
-                         folder_ / ("left/" + format + ".html"),
-                         "--listen",
-                         "0",
-                         "--log-format",
-                         format,
-                         "--json"};
-    support::Process training(millrace_command(words));
+    const Words rows = {"train",      "--brokers", broker_.brokers(), "--topic", avro,
+                        "--features", kFeatures,   "--format",        "avro"};
+    const std::string folder = folder_ / ("left/" + format);
+    const Words places = {"--state",  folder,           "--tensorboard", folder + "-curves",
+                          "--report", folder + ".html", "--listen",      "0"};
+    const Words log = {"--log-format", format, "--json"};
+    support::Process training(millrace_command(joined(joined(rows, registry), joined(places, log))));
     const auto line = training.wait_for_line("Listening on http://127.0.0.1:[0-9]+", kRunLimit);
     ASSERT_TRUE(line) << training.wait(0s).describe();
     const std::size_t colon = line->find("127.0.0.1:") + std::string("127.0.0.1:").size();
@@ -159,7 +145,7 @@ TEST_F(Formats, TellNobodyTheSecretOfTheRegistry) {
     ASSERT_EQ(result.exit_code, 0) << result.describe();
     told["output"] += result.out;
     told["log"] += result.err;
-    told["inspect"] += succeed({"inspect", folder_ / ("left/" + format), "--json"}).out;
+    told["inspect"] += succeed({"inspect", folder, "--json"}).out;
   }
   EXPECT_NE(told["command line"].find(secret_file), std::string::npos);
   told.merge(texts_under(folder_ / "left"));

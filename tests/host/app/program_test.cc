@@ -206,6 +206,25 @@ TEST(Train, ThatWaitsForABrokerWhichNobodyReachesStopsSoonAndWithSuccess) {
   EXPECT_THAT(ended.err, HasSubstr("nothing was trained, and nothing is lost"));
 }
 
+using Inspect = Produce;
+
+TEST_F(Inspect, NamesTheRowOfARecordThatAWindowCut) {
+  const support::TempDir folder;
+  ASSERT_EQ(produce({"--topic", "one", "--label", "y", "--format", "packed", "--rows-per-record", "2"},
+                    "a,y\n1,0\n2,1\n3,0\n4,1\n")
+                .exit_code,
+            0);
+  ASSERT_EQ(produce({"--topic", "one"}, "a\n5\n").exit_code, 0);  // a bad one, which ends the run
+  const support::ProcessResult refused = millrace(
+      {"train", "--brokers", broker_.brokers(), "--topic", "one", "--features", "1", "--label", "value:y",
+       "--format", "packed", "--window-rows", "3", "--stop", "end", "--state", folder / "state", "--quiet"});
+  ASSERT_EQ(refused.exit_code, 5) << refused.describe();
+  const auto state = nlohmann::json::parse(millrace({"inspect", folder / "state", "--json"}).out);
+  EXPECT_EQ(state.at("positions"), nlohmann::json::parse(R"({"one": {"0": 1}})"));
+  EXPECT_EQ(state.at("position_rows"), nlohmann::json::parse(R"({"one": {"0": 1}})"));
+  EXPECT_THAT(millrace({"inspect", folder / "state"}).out, HasSubstr("one/0 at offset 1, row 1\n"));
+}
+
 using Evaluate = Produce;
 
 TEST_F(Evaluate, ThatWaitsForABrokerWhichDoesNotAnswerStopsSoonAndWithSuccess) {

@@ -10,6 +10,7 @@
 namespace millrace {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::json;
@@ -175,6 +176,37 @@ TEST(InspectSummary, IsTextThatPeopleRead) {
   EXPECT_THAT(text, HasSubstr("topics         a, b"));
   EXPECT_THAT(text, HasSubstr("\nStandardizer\n"));
   EXPECT_THAT(text_of(InspectSummary()), Not(HasSubstr("Standardizer")));
+}
+
+TEST(InspectSummary, NamesTheNextRowOfARecordThatIsBegun) {
+  InspectSummary summary = inspected();
+  EXPECT_EQ(Json::parse(json_of(summary)).at("position_rows"), Json::object());
+  EXPECT_THAT(text_of(summary), HasSubstr("cancer/1 at offset 7\n"));
+  summary.positions[1].next.row = 300;
+  const Json json = Json::parse(json_of(summary));
+  EXPECT_EQ(json.at("positions").at("cancer").at("1"), 7);
+  EXPECT_EQ(json.at("position_rows"), Json::parse(R"({"cancer": {"1": 300}})"));
+  EXPECT_THAT(text_of(summary), HasSubstr("cancer/1 at offset 7, row 300\n"));
+}
+
+TEST(JournalSummary, NamesTheRowsWhereAWindowCutRecords) {
+  const auto range = [](Position begin, Position end) {
+    return JournalSummary::Range{{"clicks", 0}, begin, end};
+  };
+  JournalSummary summary;
+  summary.entries = {{.window = 1, .rows = 20, .records = 2, .ranges = {range({7, 0}, {9, 0})}},
+                     {.window = 2, .rows = 12, .records = 1, .ranges = {range({9, 0}, {10, 12})}},
+                     {.window = 3, .rows = 80, .records = 2, .ranges = {range({10, 12}, {12, 3})}},
+                     {.window = 4, .rows = 7, .records = 1, .ranges = {range({12, 3}, {13, 0})}}};
+  const std::string text = text_of(summary);
+  EXPECT_THAT(text, HasSubstr("clicks/0 7-8\n"));
+  EXPECT_THAT(text, HasSubstr("clicks/0 9-10 (to row 11)\n"));
+  EXPECT_THAT(text, HasSubstr("clicks/0 10-12 (from row 12, to row 2)\n"));
+  EXPECT_THAT(text, EndsWith("clicks/0 12-12 (from row 3)"));
+  const Json entries = Json::parse(json_of(summary)).at("entries");
+  EXPECT_EQ(entries[0].at("range_rows"), Json::object());
+  EXPECT_EQ(entries[2].at("ranges"), Json::parse(R"({"clicks": {"0": [10, 12]}})"));
+  EXPECT_EQ(entries[2].at("range_rows"), Json::parse(R"({"clicks": {"0": [12, 3]}})"));
 }
 
 TEST(Figures, AreGroupedByThousands) {
