@@ -7,11 +7,13 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <gmock/gmock.h>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -136,6 +138,56 @@ TEST_F(Predict, WritesCsvAndPredictsAsFromStandardInput) {
       millrace_command({"predict", "--stdin", "--state", state(), "--output", "csv", "--quiet"});
   command.input = "3,4\n";
   EXPECT_EQ(*found[0].value + "\n", support::run_process(command, kRunLimit).out);
+}
+
+TEST_F(Predict, GivesEachRowOfPackedRecordsItsPredictionOnceInJsonAndInCsv) {
+  constexpr std::size_t kRows = 250;
+  constexpr std::size_t kRowsPerRecord = 100;
+  make_topics();
+  const std::string packed = topic_ + "-packed";
+  used_->create_topic(packed, 1);
+  std::string rows;
+  for (const RawRecord& row : numbered(0, kRows)) rows += *row.value + "\n";
+  std::ofstream(folder_ / "rows.csv") << "a,b\n" << rows;
+  succeed({"produce", "--brokers", used_->brokers(), "--topic", packed, "--file", folder_ / "rows.csv",
+           "--format", "packed", "--rows-per-record", std::to_string(kRowsPerRecord), "--quiet"});
+
+  support::Command command =
+      millrace_command({"predict", "--stdin", "--state", state(), "--output", "csv", "--quiet"});
+  command.input = rows;
+  std::istringstream row_by_row(support::run_process(command, kRunLimit).out);
+  std::vector<std::string> expected;
+  for (std::string line; std::getline(row_by_row, line);) expected.push_back(line);
+  ASSERT_EQ(expected.size(), kRows);
+
+  for (const std::string output : {"csv", "json"}) {
+    const std::string to = to_ + "-" + output;
+    used_->create_topic(to, 1);
+    const Words predict = {
+        "predict", "--brokers", used_->brokers(), "--topic", packed,     "--to", to,       "--group", to,
+        "--state", state(),     "--format",       "packed",  "--output", output, "--json", "--quiet"};
+    std::int64_t predicted = 0;
+    for (const char* stop : {"records:2", "end", "end"})
+      predicted += json_count(succeed(joined(predict, {"--stop", stop})).out, "/rows");
+    EXPECT_EQ(predicted, kRows) << output;
+
+    std::vector<ReadRecord> found;
+    ASSERT_TRUE(comes_true_within(kRunLimit, [&] {
+      return (found = support::read_topic(used_->brokers(), to, 1)).size() >= kRows;
+    })) << found.size();
+    ASSERT_EQ(found.size(), kRows) << output;
+    for (std::size_t row = 0; row < kRows; ++row) {
+      EXPECT_EQ(found[row].header("millrace.offset"), std::to_string(row / kRowsPerRecord)) << row;
+      EXPECT_EQ(found[row].header("millrace.row"), std::to_string(row % kRowsPerRecord)) << row;
+      std::string told = *found[row].value;
+      if (output == "json") {
+        const auto value = nlohmann::json::parse(told);
+        told = value.at("probability").dump() + "," + value.at("class").dump() + "," +
+               value.at("model").get<std::string>();
+      }
+      EXPECT_EQ(told, expected[row]) << output << ", row " << row;
+    }
+  }
 }
 
 TEST_F(Predict, TakesUpTheCheckpointsOfATrainerWhileItRuns) {
