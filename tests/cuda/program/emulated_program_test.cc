@@ -1,9 +1,11 @@
 // The program with its CUDA engine as a user meets it: a process, on the emulated device.
 #include <chrono>
+#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -71,6 +73,17 @@ TEST(EmulatedProgram, EndsWithCode7ForAGpuThatIsNotThere) {
   EXPECT_THAT(result.err, HasSubstr("there is no GPU 3 here"));
 }
 
+constexpr const char* kRows = "1,2\n3,4\n5,1\nx,1\n0,2\n";
+
+// The probabilities in lines of `probability,class,model`; a line that is none gives NaN.
+std::vector<double> probabilities_in(const std::string& lines) {
+  std::vector<double> probabilities;
+  std::istringstream text(lines);
+  for (std::string line; std::getline(text, line);)
+    probabilities.push_back(line.starts_with("bad,") ? std::nan("") : std::stod(line));
+  return probabilities;
+}
+
 // Eighty rows in one partition, trained in windows of 32.
 class EmulatedTraining : public testing::Test {
  protected:
@@ -94,12 +107,19 @@ class EmulatedTraining : public testing::Test {
         {}, environment);
   }
 
+  // What it answers on standard output, a line for each of the rows.
+  [[nodiscard]] support::ProcessResult predict(const std::string& name, const std::string& engine,
+                                               const Environment& environment = {}) const {
+    return millrace({"predict", "--stdin", "--state", state(name), "--engine", engine, "--output", "csv"},
+                    kRows, environment);
+  }
+
   [[nodiscard]] nlohmann::json digest_of(const std::string& name) const {
     return json_from(millrace({"inspect", state(name), "--json"})).at("weights_digest");
   }
 
- private:
-  const EmbeddedBroker broker_{{{"rows", 1}}};
+ protected:
+  const EmbeddedBroker broker_{{{"rows", 1}, {"answers", 1}}};
   const support::TempDir folder_;
 };
 
@@ -124,6 +144,37 @@ TEST_F(EmulatedTraining, EndsWithCode7WhenTheDeviceIsLostAndGoesOnToTheSameBits)
     ASSERT_EQ(again.exit_code, 0) << fault << '\n' << again.describe();
     EXPECT_EQ(digest_of(fault), expected) << fault;
   }
+}
+
+TEST_F(EmulatedTraining, PredictsOnTheDeviceWhatTheProcessorPredicts) {
+  ASSERT_EQ(train("state").exit_code, 0);
+  const support::ProcessResult on_device = predict("state", "cuda");
+  const support::ProcessResult on_processor = predict("state", "cpu");
+  ASSERT_EQ(on_device.exit_code, 0) << on_device.describe();
+  ASSERT_EQ(on_processor.exit_code, 0) << on_processor.describe();
+  // Who asks the device meets its fault.
+  EXPECT_EQ(predict("state", "cuda", {{"EMULATED_DEVICE_FAULT", "cublasLtMatmul 1"}}).exit_code, 7);
+  EXPECT_EQ(predict("state", "cpu", {{"EMULATED_DEVICE_FAULT", "cublasLtMatmul 1"}}).exit_code, 0);
+
+  const std::vector<double> device = probabilities_in(on_device.out);
+  const std::vector<double> processor = probabilities_in(on_processor.out);
+  ASSERT_EQ(device.size(), 5U) << on_device.out;
+  ASSERT_EQ(processor.size(), 5U) << on_processor.out;
+  for (std::size_t row = 0; row < device.size(); ++row) {
+    EXPECT_EQ(std::isnan(device[row]), row == 3) << on_device.out;
+    if (row != 3) {
+      EXPECT_NEAR(device[row], processor[row], 1e-5) << "row " << row;
+    }
+  }
+}
+
+TEST_F(EmulatedTraining, PredictsOnTheDeviceFromTopicToTopic) {
+  ASSERT_EQ(train("state").exit_code, 0);
+  const nlohmann::json summary = json_from(
+      millrace({"predict", "--brokers", broker_.brokers(), "--topic", "rows", "--to", "answers", "--group",
+                "g", "--state", state("state"), "--engine", "cuda", "--stop", "end", "--json", "--quiet"}));
+  EXPECT_EQ(summary.at("rows"), 80);
+  EXPECT_GE(summary.at("transactions"), 1);
 }
 
 TEST_F(EmulatedTraining, EndsWithCode7WhereTheDriverIsTooOldAndGoesOnWithANewerOne) {
