@@ -158,6 +158,24 @@ TEST_F(DeadLetterTopic, HoldsEveryBadRecordOfTwentyThousandAsItCame) { expect_ex
 
 TEST_F(SlowDeadLetterTopic, HoldsEveryBadRecordOfAMillionAsItCame) { expect_exact(1'000'000, seconds(300)); }
 
+TEST_F(DeadLetterTopic, NamesTheRowThatMadeAPackedRecordBad) {
+  broker_.create_topic(topic_, 1);
+  broker_.create_topic(dead_, 1);
+  // Three rows of one feature, all 0; the last label is 2.
+  std::string bad("mrpk\1\0\1\0\1\0\0\0\3\0\0\0", 16);
+  bad.append(std::string(3 * 4 + 2 * 4, '\0')).append("\0\0\0\x40", 4);
+  support::RecordProducer(broker_.brokers()).send(topic_, 0, {{std::nullopt, bad}});
+  succeed({"train",      "--brokers", broker_.brokers(),    "--topic", topic_,
+           "--features", "1",         "--layers",           "4",       "--format",
+           "packed",     "--label",   "value:risk",         "--state", state(),
+           "--stop",     "end",       "--errors-tolerance", "all",     "--dead-letter-topic",
+           dead_,        "--quiet"});
+  const auto letters = support::read_topic(broker_.brokers(), dead_, 1);
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_EQ(letters[0].value, bad);
+  EXPECT_THAT(letters[0].header("__connect.errors.exception.message"), HasSubstr("(row 2, field risk)"));
+}
+
 TEST_F(DeadLetterTopic, HasEveryBadRecordAfterAKillAndARestart) {
   fill(20'000);
   Process first(millrace_command(train_for_ever(topic_, poisoned({"--checkpoint-ms", "50"}))));
