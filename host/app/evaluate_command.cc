@@ -22,10 +22,10 @@ namespace {
 constexpr std::chrono::milliseconds kStopDeadline{5'000};
 
 constexpr StopSentences kStopSentences{
-    .idle = "millrace: stopped before it had begun; nothing was evaluated.\n",
+    .idle = "Stopped before it had begun; nothing was evaluated.",
     .late =
-        "millrace: stopping took longer than its deadline; what was evaluated is not told, start again "
-        "with the same command.\n"};
+        "Stopping took longer than its deadline; what was evaluated is not told, start again "
+        "with the same command."};
 
 ProgressSample sample_of(std::uint64_t bad_records, const StreamMetrics& metrics,
                          std::chrono::duration<double> elapsed) {

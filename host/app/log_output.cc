@@ -1,5 +1,7 @@
 #include "app/log_output.h"
 
+#include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
@@ -31,8 +33,7 @@ class ListenerSink final : public spdlog::sinks::base_sink<std::mutex> {
   const std::function<void(std::string_view)> listener_;
 };
 
-// Changes only while no other thread logs, as the logger does.
-LogFormat format_in_use = LogFormat::text;
+std::atomic<LogFormat> format_in_use = LogFormat::text;
 
 void log_to(spdlog::sink_ptr sink) {
   auto logger = std::make_shared<spdlog::logger>("millrace", std::move(sink));
@@ -57,12 +58,12 @@ LogFormat log_format_of(std::string_view word) {
   return word == "json" ? LogFormat::json : LogFormat::text;  // the option table checked it
 }
 
-void say_failure(std::string_view sentence, ExitCode code) {
-  if (format_in_use == LogFormat::json) {
-    fmt::print(stderr, "{}\n", failure_line(unix_milliseconds(), sentence, static_cast<int>(code)));
-  } else {
-    fmt::print(stderr, "millrace: {}\n", sentence);
-  }
+std::string last_line(std::string_view sentence, ExitCode code) {
+  if (format_in_use == LogFormat::text) return fmt::format("millrace: {}\n", sentence);
+  const std::int64_t now = unix_milliseconds();
+  return (code == ExitCode::done ? note_line(now, sentence)
+                                 : failure_line(now, sentence, static_cast<int>(code))) +
+         '\n';
 }
 
 LogAboveProgress::LogAboveProgress(Progress& progress) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <spdlog/fwd.h>
+#include <string>
 #include <string_view>
 
 #include "millrace/errors.h"
@@ -21,8 +22,9 @@ void log_to_stderr(LogFormat format = LogFormat::text);
 // What --log-format says.
 [[nodiscard]] LogFormat log_format_of(std::string_view word);
 
-// The last line of a program that failed, in the format of the last log_to_stderr.
-void say_failure(std::string_view sentence, ExitCode code);
+// The last line that a program says, with its newline, in the format of the last log_to_stderr: that it
+// failed, or, where the code is `done`, why it ends. Any thread.
+[[nodiscard]] std::string last_line(std::string_view sentence, ExitCode code);
 
 // As long as this lives, log lines stand above the live line of progress and do not break it.
 class LogAboveProgress {

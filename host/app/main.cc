@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     std::fflush(stdout);
     const millrace::ExitCode code = millrace::exit_code_for(error);
-    millrace::say_failure(millrace::sentence_for(error), code);
+    fmt::print(stderr, "{}", millrace::last_line(millrace::sentence_for(error), code));
     millrace::leave(code);
   }
 }

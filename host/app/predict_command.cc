@@ -25,10 +25,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kStopDeadline{8'000};
 constexpr StopSentences kStopSentences{
-    .idle = "millrace: stopped before it had begun; nothing was predicted, and nothing is lost.\n",
+    .idle = "Stopped before it had begun; nothing was predicted, and nothing is lost.",
     .late =
-        "millrace: stopping took longer than its deadline; what was not committed is predicted by the next "
-        "run.\n",
+        "Stopping took longer than its deadline; what was not committed is predicted by the next "
+        "run.",
     .late_code = ExitCode::done};
 
 std::optional<double> latency_ms(const PredictCounts& counts, double share) {

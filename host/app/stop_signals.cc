@@ -7,6 +7,7 @@
 #include <optional>
 #include <poll.h>
 #include <signal.h>
+#include <string>
 #include <string_view>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "millrace/errors.h"
+
+#include "app/log_output.h"
 
 namespace millrace {
 
@@ -35,8 +38,10 @@ sigset_t stop_signals() {
   return signals;
 }
 
+// Past the streams, which a thread may hold that hangs.
 [[noreturn]] void leave(std::string_view sentence, ExitCode code) {
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, sentence.data(), sentence.size());
+  const std::string line = last_line(sentence, code);
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
   _exit(static_cast<int>(code));
 }
 

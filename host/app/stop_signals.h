@@ -19,11 +19,10 @@ namespace millrace {
 
 // What a process says that ends before it has finished; as it is where it trains.
 struct StopSentences {
-  std::string_view idle =
-      "millrace: stopped before it had begun; nothing was trained, and nothing is lost.\n";
+  std::string_view idle = "Stopped before it had begun; nothing was trained, and nothing is lost.";
   std::string_view late =
-      "millrace: stopping took longer than its deadline; the newest checkpoint is complete, start again with "
-      "the same command.\n";
+      "Stopping took longer than its deadline; the newest checkpoint is complete, start again with "
+      "the same command.";
   ExitCode late_code = ExitCode::unexpected;
 };
 

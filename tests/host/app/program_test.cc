@@ -34,6 +34,10 @@ support::ProcessResult millrace(std::vector<std::string> arguments, const std::s
                               kDeadline);
 }
 
+std::string last_line_of(const std::string& text) {
+  return text.size() < 2 ? text : text.substr(text.rfind('\n', text.size() - 2) + 1);
+}
+
 // A failure prints one line, on standard error.
 void expect_failure(const support::ProcessResult& result, int code, const std::string& part) {
   EXPECT_EQ(result.exit_code, code) << result.describe();
@@ -206,6 +210,20 @@ TEST(Train, ThatWaitsForABrokerWhichNobodyReachesStopsSoonAndWithSuccess) {
   EXPECT_THAT(ended.err, HasSubstr("nothing was trained, and nothing is lost"));
 }
 
+TEST(Train, TellsInJsonThatItWasStoppedBeforeItHadBegunWhereItsLogIsJson) {
+  const support::TempDir folder;
+  support::Process training(
+      {.arguments = {MILLRACE_PROGRAM, "train", "--brokers", "127.0.0.1:1", "--topic", "t", "--features", "9",
+                     "--state", folder / "state", "--listen", "0", "--log-format", "json"}});
+  ASSERT_TRUE(training.wait_for_line("Listening on", kDeadline));
+  training.send(SIGTERM);
+  const support::ProcessResult ended = training.wait(kDeadline);
+  EXPECT_EQ(ended.exit_code, 0) << ended.describe();
+  const auto last = nlohmann::json::parse(last_line_of(ended.err));
+  EXPECT_EQ(last.at("event"), "note");
+  EXPECT_THAT(last.at("message").get<std::string>(), HasSubstr("nothing was trained"));
+}
+
 using Inspect = Produce;
 
 TEST_F(Inspect, NamesTheRowOfARecordThatAWindowCut) {
@@ -261,8 +279,7 @@ TEST_F(Evaluate, EndsItsProgressWithLossAndAuc) {
   const support::ProcessResult evaluated = millrace(evaluate);
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.describe();
   const auto summary = nlohmann::json::parse(evaluated.out);
-  const std::size_t begin = evaluated.err.rfind('\n', evaluated.err.size() - 2) + 1;
-  const auto last = nlohmann::json::parse(evaluated.err.substr(begin));
+  const auto last = nlohmann::json::parse(last_line_of(evaluated.err));
   EXPECT_EQ(last.at("event"), "end") << evaluated.err;
   for (const char* metric : {"loss", "auc"}) {
     EXPECT_TRUE(last.at(metric).is_number()) << last;
