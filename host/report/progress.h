@@ -4,8 +4,8 @@
 // Any thread may call anything. Never throws, and never stops a run because a terminal went away.
 //
 // Invariants: (1) the live line never wraps: what matters most has its room first, and what does not fit is
-// left out; (2) numbers stand right-aligned in fields that only grow, so nothing jumps; (3) whatever is on the
-// line was in the latest sample; (4) when this object is gone, the next text begins on a fresh line.
+// left out; (2) numbers stand right-aligned in fields that only grow, so nothing jumps; (3) whatever is on
+// the line was in the latest sample; (4) when this object is gone, the next text begins on a fresh line.
 #pragma once
 
 #include <cstddef>
