@@ -148,9 +148,13 @@ void CsvDecoder::decode(std::span<const RecordView> records, std::uint32_t /*fir
                         float* labels, std::span<DecodeOutcome> outcomes) const {
   for (std::size_t i = 0; i < records.size(); ++i) {
     float* const row = values + i * features_;
-    outcomes[i] = read_short_ != nullptr && read_short(records[i], row, labels[i])
-                      ? decode_label_beside(records[i], label_from_, labels[i])
-                      : decode_record(records[i], row, labels[i]);
+    if (read_short_ == nullptr || !read_short(records[i], row, labels[i])) {
+      outcomes[i] = decode_record(records[i], row, labels[i]);
+    } else if (label_from_ == From::column) {
+      outcomes[i] = kGood;
+    } else {
+      outcomes[i] = decode_label_beside(records[i], label_from_, labels[i]);
+    }
   }
 }
 
