@@ -51,7 +51,7 @@ class Consumer {
   std::size_t take(std::size_t number, std::span<rd_kafka_message_t*> messages);
   // Of what was taken: so that librdkafka fetches on.
   void took(std::size_t number, std::size_t messages, std::size_t payload_bytes) {
-    nudge_->took(number, messages, payload_bytes);
+    nudge_->took(number, messages, payload_bytes, queues_[number].get());
   }
 
   // What librdkafka tells besides records: throws what it cannot get over by itself.

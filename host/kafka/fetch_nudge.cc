@@ -18,8 +18,10 @@ constexpr std::chrono::milliseconds kPatience{100};
 FetchNudge::FetchNudge(rd_kafka_t* handle, std::span<const TopicPartition> partitions,
                        const FetchLimits& limits)
     : handle_(handle),
-      nudge_messages_(std::max<std::size_t>(1, static_cast<std::size_t>(limits.messages) / kNudgesPerLimit)),
-      nudge_bytes_(static_cast<std::size_t>(limits.kilobytes) * 1024 / kNudgesPerLimit),
+      limit_messages_(static_cast<std::size_t>(limits.messages)),
+      limit_bytes_(static_cast<std::size_t>(limits.kilobytes) * 1024),
+      nudge_messages_(std::max<std::size_t>(1, limit_messages_ / kNudgesPerLimit)),
+      nudge_bytes_(limit_bytes_ / kNudgesPerLimit),
       taken_(partitions.size()),
       partitions_(partitions.begin(), partitions.end()),
       is_wanted_(partitions.size()) {
@@ -43,8 +45,14 @@ void FetchNudge::add(const TopicPartition& partition) {
   is_wanted_.push_back(false);
 }
 
+bool FetchNudge::may_have_been_full(const Taken& taken, std::size_t waiting) const {
+  // What waits is taken to be twice as large as what was taken, as nobody tells its payload.
+  const std::size_t mean_bytes = 1 + taken.payload_bytes / std::max<std::size_t>(1, taken.messages);
+  return taken.messages + waiting >= limit_messages_ ||
+         taken.payload_bytes + 2 * waiting * mean_bytes >= limit_bytes_;
+}
+
 void FetchNudge::request(std::size_t index) {
-  taken_[index] = {};
   {
     const std::lock_guard lock(mutex_);
     if (is_wanted_[index]) return;
