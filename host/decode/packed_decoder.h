@@ -43,6 +43,7 @@ class PackedDecoder final : public Decoder {
   explicit PackedDecoder(const DecoderSettings& settings);
 
   [[nodiscard]] std::uint32_t features() const override { return features_; }
+  [[nodiscard]] bool holds_many_rows() const override { return true; }
   [[nodiscard]] std::uint32_t rows_of(const RecordView& record) const override;
   void decode(std::span<const RecordView> records, std::uint32_t first_row, float* values, float* labels,
               std::span<DecodeOutcome> outcomes) const override;

@@ -1,18 +1,6 @@
 #include "window/decode_pool.h"
 
 namespace millrace {
-namespace {
-
-bool worth_handing_over(std::span<const RecordView> records) {
-  std::size_t bytes = 0;
-  for (const RecordView& record : records) {
-    bytes += record.value.size();
-    if (bytes >= DecodePool::kWorthHandingOver) return true;
-  }
-  return false;
-}
-
-}  // namespace
 
 DecodePool::DecodePool(const Decoder& decoder, unsigned threads) : decoder_(decoder) {
   threads_.reserve(threads);
@@ -23,6 +11,16 @@ DecodePool::~DecodePool() {
   const std::lock_guard lock(mutex_);
   closing_ = true;
   started_.notify_all();
+}
+
+bool DecodePool::worth_handing_over(std::span<const RecordView> records) const {
+  if (decoder_.holds_many_rows()) return false;
+  std::size_t bytes = 0;
+  for (const RecordView& record : records) {
+    bytes += record.value.size();
+    if (bytes >= kWorthHandingOver) return true;
+  }
+  return false;
 }
 
 void DecodePool::start_async(DecodeJob& job) {

@@ -37,7 +37,8 @@ struct DecodeJob {
 class DecodePool {
  public:
   // Values of fewer bytes than this together are decoded by the thread that brings them, which has just had
-  // them in its hands: waking another costs as much, and another core has to fetch them first.
+  // them in its hands: waking another costs as much, and another core has to fetch them first. So are records
+  // of many rows, however large: to count their rows that thread looked at all of them.
   static constexpr std::size_t kWorthHandingOver = 32 * 1024;
 
   DecodePool(const Decoder& decoder, unsigned threads);
@@ -49,6 +50,7 @@ class DecodePool {
   void wait(DecodeJob& job);  // returns when the job is done; it may hold an error
 
  private:
+  [[nodiscard]] bool worth_handing_over(std::span<const RecordView> records) const;
   void work();
   void decode(DecodeJob& job) const noexcept;
 

@@ -28,6 +28,9 @@ class Decoder {
 
   [[nodiscard]] virtual std::uint32_t features() const = 0;
 
+  // Whether a record can hold more than one row.
+  [[nodiscard]] virtual bool holds_many_rows() const { return false; }
+
   // How many rows the record holds, at least 1: a bad record takes the place of one. A record is good or bad
   // as a whole, so where there can be more than one row this looks at all of it.
   [[nodiscard]] virtual std::uint32_t rows_of(const RecordView& /*record*/) const { return 1; }

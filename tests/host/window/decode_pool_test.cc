@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "millrace/decoder.h"
@@ -24,6 +25,22 @@ class OffsetDecoder final : public Decoder {
     }
   }
   [[nodiscard]] std::string field_name(std::int32_t /*field*/) const override { return {}; }
+};
+
+// As if its records could hold many rows; remembers who decoded.
+class ManyRowsDecoder final : public Decoder {
+ public:
+  [[nodiscard]] std::uint32_t features() const override { return 1; }
+  [[nodiscard]] bool holds_many_rows() const override { return true; }
+  void decode(std::span<const RecordView> /*records*/, std::uint32_t /*first_row*/, float* /*values*/,
+              float* /*labels*/, std::span<DecodeOutcome> /*outcomes*/) const override {
+    decoded_by_ = std::this_thread::get_id();
+  }
+  [[nodiscard]] std::string field_name(std::int32_t /*field*/) const override { return {}; }
+  [[nodiscard]] std::thread::id decoded_by() const { return decoded_by_; }
+
+ private:
+  mutable std::thread::id decoded_by_;
 };
 
 constexpr std::size_t kRecordsWorthHandingOver = 64;
@@ -82,6 +99,15 @@ TEST(DecodePool, PassesAnExceptionOnWithItsJobAndGoesOn) {
     EXPECT_THROW(std::rethrow_exception(failing.job.error), std::runtime_error);
     EXPECT_TRUE(good.job.error == nullptr);
   }
+}
+
+TEST(DecodePool, LeavesRecordsOfManyRowsToTheThreadThatCountedThem) {
+  const ManyRowsDecoder decoder;
+  DecodePool pool(decoder, 2);
+  Batch batch(0, 4 * kRecordsWorthHandingOver);
+  pool.start_async(batch.job);
+  pool.wait(batch.job);
+  EXPECT_EQ(decoder.decoded_by(), std::this_thread::get_id());
 }
 
 }  // namespace
