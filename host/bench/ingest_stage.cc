@@ -29,7 +29,8 @@ struct Read {
   std::uint64_t rows = 0;
   std::uint64_t bad_records = 0;
   double seconds = 0;
-  double processor_seconds = 0;  // of all threads
+  double processor_seconds = 0;        // of all threads
+  double seconds_to_first_window = 0;  // from before the brokers were asked anything
 };
 
 HostBuffer allocate(std::size_t bytes) {
@@ -42,6 +43,8 @@ Read read_all(const IngestBench& bench, const Decoder& decoder, const std::stop_
   SourceSettings reading = bench.source;
   const std::size_t slot_bytes = kSlots * WindowSlot::bytes_needed(bench.window_rows, decoder.features());
   reading.memory_bytes -= std::min(slot_bytes, reading.memory_bytes / 2);
+  const Stopwatch opening;
+  reading.record_size = record_size(decoder);
   KafkaSource source(reading);
   AssemblerSettings settings = reading_from(source, {.when = StopRule::When::end});
   settings.window_rows = bench.window_rows;
@@ -56,6 +59,7 @@ Read read_all(const IngestBench& bench, const Decoder& decoder, const std::stop_
   Assembler assembler(source, decoder, settings, allocate);
   const std::stop_callback on_stop(stop, [&] { assembler.request_stop(); });
   while (WindowSlot* const slot = assembler.take()) {
+    if (read.records == 0) read.seconds_to_first_window = opening.seconds();
     read.records += slot->records;
     read.rows += slot->rows;
     read.bad_records += sum_of(slot->bad_records);
@@ -76,6 +80,7 @@ BenchReport bench_ingest(const IngestBench& bench, const Decoder& decoder,
   std::vector<double> draining;
   std::vector<double> shares;
   std::vector<double> reading_cpu;
+  std::vector<double> opening;
   std::vector<double> draining_cpu;
   Read read;
   Drained drained;
@@ -92,6 +97,7 @@ BenchReport bench_ingest(const IngestBench& bench, const Decoder& decoder,
     draining_cpu.push_back(drained.processor_seconds);
     reading.push_back(read.seconds);
     reading_cpu.push_back(read.processor_seconds);
+    opening.push_back(read.seconds_to_first_window);
     shares.push_back(drained.seconds / read.seconds);
     note(fmt::format("Round {} of {}: read and decoded in {:.2f} s, drained in {:.2f} s.", round + 1,
                      bench.rounds, read.seconds, drained.seconds));
@@ -121,6 +127,7 @@ BenchReport bench_ingest(const IngestBench& bench, const Decoder& decoder,
                     {"bad_records", read.bad_records},
                     {"rounds", bench.rounds},
                     {"consumers", instances},
+                    {"first_window_ms", finite_or_null(1e3 * median(opening))},
                     {"cpu_us_per_record", finite_or_null(reading_us)},
                     {"bound_cpu_us_per_record", finite_or_null(draining_us)},
                     {"seconds", finite_or_null(median(reading))},
@@ -131,8 +138,9 @@ BenchReport bench_ingest(const IngestBench& bench, const Decoder& decoder,
                     {"share", finite_or_null(share)}};
   report.notes = {fmt::format(
       "The bound is a drain of the topic by librdkafka alone, in turns with the reading; both had "
-      "{} consumer\ninstance{}. Medians of {}, the share that of the pairs.",
-      instances, instances == 1 ? "" : "s", reading.size())};
+      "{} consumer\ninstance{}. Medians of {}, the share that of the pairs. The first window came {:.0f} ms "
+      "after the\nclient was made.",
+      instances, instances == 1 ? "" : "s", reading.size(), 1e3 * median(opening))};
   if (read.bad_records > 0) {
     report.notes.push_back(fmt::format(
         "{} bad records gave no row: are --features and --label those of the topic?", read.bad_records));

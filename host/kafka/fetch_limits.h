@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "millrace/decoder.h"
+
 namespace millrace {
 
 // librdkafka 2.0.2 has two limits per partition, where partitions have queues of their own: a number of
@@ -18,6 +20,17 @@ struct FetchLimits {
 
 inline constexpr std::size_t kMessageOverheadBytes = 400;
 
-[[nodiscard]] FetchLimits fetch_limits(std::size_t memory_bytes, std::size_t partitions);
+// Small records are some dozens or hundreds of bytes long. A fetch holds many of them, and each takes up many
+// times its bytes: where a fetch is large, all of that falls out of the processor's caches before it is read.
+// Large ones, of some kilobytes, come fastest in large fetches.
+enum class RecordSize : std::uint8_t { small, large };
+
+// By whether a record can hold many rows.
+[[nodiscard]] inline RecordSize record_size(const Decoder& decoder) {
+  return decoder.holds_many_rows() ? RecordSize::large : RecordSize::small;
+}
+
+[[nodiscard]] FetchLimits fetch_limits(std::size_t memory_bytes, std::size_t partitions,
+                                       RecordSize size = RecordSize::small);
 
 }  // namespace millrace

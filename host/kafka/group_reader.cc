@@ -57,7 +57,7 @@ bool is_incremental(rd_kafka_t* handle) {
 GroupReader::GroupReader(const GroupReaderSettings& settings, LetGo let_go)
     : settings_(settings), let_go_(std::move(let_go)), losses_(settings.on_data_loss) {
   // Assigned partitions share one queue, so its limits hold for all of them together.
-  const FetchLimits limits = fetch_limits(settings.memory_bytes, 1);
+  const FetchLimits limits = fetch_limits(settings.memory_bytes, 1, settings.record_size);
   client_ = std::make_unique<Client>(
       ClientRole::consumer, settings.client, default_properties(limits), owned_properties(settings, limits),
       nullptr, [this](rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions) {

@@ -24,6 +24,7 @@
 
 #include "kafka/client.h"
 #include "kafka/data_loss.h"
+#include "kafka/fetch_limits.h"
 #include "kafka/message_view.h"
 
 namespace millrace {
@@ -36,6 +37,7 @@ struct GroupReaderSettings {
   bool from_end = false;  // where partitions begin that the group has no offset for
   OnDataLoss on_data_loss = OnDataLoss::stop;
   std::size_t memory_bytes = std::size_t{64} << 20;  // of what is fetched and not yet polled
+  RecordSize record_size = RecordSize::small;
 };
 
 struct GroupMetadataDestroyer {

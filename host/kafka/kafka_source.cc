@@ -92,7 +92,7 @@ KafkaSource::KafkaSource(const SourceSettings& settings)
   for (const LogRange& range : ranges) ends_at_start_.push_back(range.end);
   committer_.emplace(asking_->handle());
 
-  const FetchLimits limits = fetch_limits(settings.memory_bytes, partitions_.size());
+  const FetchLimits limits = fetch_limits(settings.memory_bytes, partitions_.size(), settings.record_size);
   const std::size_t most = std::max<std::size_t>(1, partitions_.size());
   const std::size_t count = settings.consumers > 0
                                 ? std::min<std::size_t>(settings.consumers, most)

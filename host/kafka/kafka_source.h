@@ -27,6 +27,7 @@
 #include "kafka/consumer.h"
 #include "kafka/data_loss.h"
 #include "kafka/event_fd.h"
+#include "kafka/fetch_limits.h"
 #include "kafka/log_check.h"
 #include "kafka/offset_committer.h"
 #include "kafka/partition_watch.h"
@@ -47,6 +48,7 @@ struct SourceSettings {
   // For what is fetched and not yet pulled. It is shared among the partitions that are there at the start;
   // one that is found later takes as much as each of them, until the next start.
   std::size_t memory_bytes = std::size_t{256} << 20;
+  RecordSize record_size = RecordSize::small;
   unsigned consumers = 0;                  // instances that share the partitions; 0: as many as pay
   std::shared_ptr<BrokerAnswers> answers;  // told from start to close that brokers answer; may be null
 };

@@ -57,6 +57,11 @@ class Digits {
   std::size_t size_;
 };
 
+GroupReaderSettings reading(GroupReaderSettings source, const Decoder& decoder) {
+  source.record_size = record_size(decoder);
+  return source;
+}
+
 class TopicRun {
  public:
   TopicRun(const TopicJob& job, RowScorer& scorer, const PredictObserver& observe, std::stop_token stop)
@@ -66,7 +71,7 @@ class TopicRun {
         stop_(std::move(stop)),
         // First: what a predecessor left open is decided before the group's offsets are asked for.
         producer_(job.source.client, job.to, transactional_id(job.source)),
-        reader_(job.source, [this](bool lost) { let_go(lost); }) {}
+        reader_(reading(job.source, scorer.decoder()), [this](bool lost) { let_go(lost); }) {}
 
   TopicResult run() {
     try {

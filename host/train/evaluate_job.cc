@@ -25,7 +25,10 @@ using Clock = std::chrono::steady_clock;
 EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkpoint,
                                 const std::function<void(const EvaluateTick&)>& observe,
                                 std::stop_token stop) {
-  KafkaSource source(job.source);
+  const std::unique_ptr<Decoder> decoder = make_decoder(job.decoder);
+  SourceSettings from = job.source;
+  from.record_size = record_size(*decoder);
+  KafkaSource source(from);
   PositionLedger positions(source.partitions(), source.starts(), {});
   // On the CPU, whatever trained: float32 scores any weights.
   EngineRequest request{.choice = "cpu",
@@ -37,7 +40,6 @@ EvaluateResult run_evaluate_job(const EvaluateJob& job, const Checkpoint& checkp
   const std::unique_ptr<Engine> engine = make_engine(request);
   engine->restore(checkpoint.model);
 
-  const std::unique_ptr<Decoder> decoder = make_decoder(job.decoder);
   source.start();
   AssemblerSettings reading = reading_from(source, job.stop);
   reading.window_rows = kWindowRows;

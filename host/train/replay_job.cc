@@ -62,6 +62,7 @@ bool replay_one(const ReplayJob& job, const JournalSegment& segment, Checkpoint&
   source.topics = settings.topics;
   source.group.clear();
   source.rewind = false;
+  source.record_size = record_size(*decoder);
   const LabelRule label = parse_label_rule(settings.label);
   source.label_header = label.from == LabelRule::From::header ? std::optional(label.name) : std::nullopt;
   const auto open_source = [&](std::span<const TrainedPosition> starts) -> std::unique_ptr<RecordSource> {

@@ -247,7 +247,8 @@ TrainResult run_train_job(const TrainJob& job, const TrainObserver& observer, st
   if (!begins_now) note_changes(job, checkpoint.settings, *engine, observer);
   const std::size_t slots = engine->windows_in_flight() + kSlotsAhead;
 
-  const SourceSettings reading = source_settings(job, checkpoint, slots);
+  SourceSettings reading = source_settings(job, checkpoint, slots);
+  reading.record_size = record_size(*decoder);
   KafkaSource source(reading);
   const std::unique_ptr<DeadLetters> letters = open_dead_letters(job, reading.group, source, *decoder);
   PositionLedger positions(source.partitions(), source.starts(), checkpoint.positions);

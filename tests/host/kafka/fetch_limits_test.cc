@@ -10,6 +10,8 @@ TEST(FetchLimits, StayWithinTheBudgetWhateverTheSizeOfRecords) {
   for (const std::size_t memory : {std::size_t{16} << 20, std::size_t{256} << 20, std::size_t{4} << 30}) {
     for (const std::size_t partitions : {1U, 4U, 64U}) {
       const FetchLimits limits = fetch_limits(memory, partitions);
+      const std::int64_t large_fetch = fetch_limits(memory, partitions, RecordSize::large).fetch_bytes;
+      EXPECT_LE(limits.fetch_bytes, large_fetch);
       for (const std::int64_t payload : {1, 30, 400, 10'000}) {
         const std::int64_t by_count = limits.messages;
         const std::int64_t by_bytes = limits.kilobytes * 1024 / payload;
@@ -26,7 +28,7 @@ TEST(FetchLimits, AreWhatLibrdkafkaTakesAtEitherExtreme) {
   EXPECT_GE(least.messages, 1);
   EXPECT_GE(least.kilobytes, 1);
   EXPECT_GE(least.fetch_bytes, 16 * 1024);
-  const FetchLimits most = fetch_limits(std::size_t{1} << 50, 1);
+  const FetchLimits most = fetch_limits(std::size_t{1} << 50, 1, RecordSize::large);
   EXPECT_LE(most.messages, 10'000'000);
   EXPECT_LE(most.kilobytes, 2'097'151);
   EXPECT_LE(most.fetch_bytes, 1024 * 1024);
