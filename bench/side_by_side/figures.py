@@ -6,7 +6,13 @@ REWRITTEN = ("functional", "by hand")
 STEP_GOALS = {(32, 1): 4, (32, 2): 7}
 STEP_GOALS_ABOVE = {256: 2.8, 1024: 2.5, 8192: 2.2}
 GUIDE = "tensorflow-io and Keras"
-END_TO_END_GOAL = 20
+END_TO_END_GOALS = {"fp32": 20, "bf16": 30}
+# How each way to read a topic is called, by its member of the stage.
+INGESTS = {
+    "millrace": "ingest",
+    "millrace, two consumers": "ingest, two consumers",
+    "millrace, packed": "ingest, packed",
+}
 
 
 def measured(stages, stage, who):
@@ -62,10 +68,11 @@ def is_millrace(row):
     return row["name"].startswith("millrace")
 
 
-def end_to_end_times(stages):
+def end_to_end_times(stages, math):
     """How many times the guide's pipeline, or nothing where one of the two was not measured."""
     rows = stream_rows(stages)
-    ours = max((row["rows_per_s"] for row in rows if is_millrace(row)), default=None)
+    fitting = [row for row in rows if is_millrace(row) and row.get("math", "fp32") == math]
+    ours = max((row["rows_per_s"] for row in fitting), default=None)
     guide = next((row["rows_per_s"] for row in rows if row["name"] == GUIDE), None)
     return ours / guide if ours and guide else None
 
@@ -76,7 +83,8 @@ def shares(stages):
         yield f"step, batch {row['batch']}, {threads_of(row['threads'])}", row["share"], "peak of a matrix product"
     for row in (measured(stages, "decode", "millrace") or {"results": []})["results"]:
         yield f"decode {row['format']}, {row['values']}", row["share"], row.get("bound", "fast_float alone")
-    for stage, bound in (("ingest", "bare librdkafka drain"), ("end-to-end", "steps alone")):
-        found = measured(stages, stage, "millrace")
+    bounded = [("ingest", who, name, "bare librdkafka drain") for who, name in INGESTS.items()]
+    for stage, who, name, bound in [*bounded, ("end-to-end", "millrace", "end-to-end", "steps alone")]:
+        found = measured(stages, stage, who)
         if found and found.get("share") is not None:
-            yield stage, found["share"], bound
+            yield name, found["share"], bound

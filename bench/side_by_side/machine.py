@@ -14,6 +14,11 @@ def processor():
     return platform.machine()
 
 
+def has_bf16():
+    """Whether the processor multiplies bfloat16 (AVX-512 BF16)."""
+    return re.search(r"^flags.*\bavx512_bf16\b", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE) is not None
+
+
 def cores():
     return len(os.sched_getaffinity(0))
 

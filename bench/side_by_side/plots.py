@@ -68,7 +68,8 @@ def machine_of(results):
 def short_name(row):
     if not figures.is_millrace(row):
         return row["name"]
-    return f"millrace, {figures.threads_of(row['engine_threads'])}"
+    math = "" if row.get("math", "fp32") == "fp32" else f", {row['math']}"
+    return f"millrace, {figures.threads_of(row['engine_threads'])}{math}"
 
 
 def end_to_end(results):

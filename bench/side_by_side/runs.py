@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import tempfile
 
-from . import environments
+from . import environments, machine
 
 BATCHES = (32, 256, 1024, 8192)
 STAGES = ("step", "decode", "ingest", "end-to-end", "latency")
@@ -25,6 +25,8 @@ PEERS_OF = {
 }
 STREAM_SCRIPTS = {"tensorflow-io": "tensorflow_io_stream.py", "torch": "torch_stream.py", "river": "river_stream.py"}
 INGEST_ROWS, INGEST_PARTITIONS = 2_000_000, 4
+INGEST_ROUNDS = 7  # at least; a round takes less than a second
+PACKED_REPEATS, ROWS_PER_RECORD = 15_000, 512
 TRAIN_ROWS = 600_000
 FEATURES = 9
 PROCESS_LIMIT_S = 600
@@ -94,6 +96,16 @@ def fill(to, topic, rows, partitions):
               "--rows", rows, "--partitions", partitions, "--file", data])  # fmt: skip
 
 
+def fill_packed(to, topic, partitions):
+    data = to.root / "data" / "breast-cancer-wisconsin.csv"
+    to.say(f"filling topic {topic} with packed rows in {partitions} partitions")
+    # Batches without keys: each goes to a partition of its own.
+    finished([to.program, "produce", *on_brokers(to, topic), "--partitions", partitions, "--file", data,
+              "--label", "class", "--label-map", "2=0,4=1", "--format", "packed", "--rows-per-record", ROWS_PER_RECORD,
+              "--repeat", PACKED_REPEATS, "-X", "compression.type=lz4", "-X", "sticky.partitioning.linger.ms=0",
+              "--json", "--quiet"])  # fmt: skip
+
+
 def step(to):
     result = {"millrace": millrace_stage(to, "step", "--rounds", to.rounds)}
     if "torch" in to.peers:
@@ -112,24 +124,32 @@ def decode(to):
 
 
 def ingest(to):
+    rounds = ["--rounds", max(INGEST_ROUNDS, to.rounds)]
     fill(to, "compare-ingest", INGEST_ROWS, INGEST_PARTITIONS)
-    result = {"millrace": millrace_stage(to, "ingest", *on_brokers(to, "compare-ingest"), "--rounds", to.rounds)}
+    rows = on_brokers(to, "compare-ingest")
+    result = {
+        "millrace": millrace_stage(to, "ingest", *rows, "--consumers", 1, *rounds),
+        "millrace, two consumers": millrace_stage(to, "ingest", *rows, "--consumers", 2, *rounds),
+    }
+    fill_packed(to, "compare-packed", INGEST_PARTITIONS)
+    result["millrace, packed"] = millrace_stage(to, "ingest", *on_brokers(to, "compare-packed"), "--format", "packed",
+                                                "--label", "value:class", "--consumers", 1, *rounds)  # fmt: skip
     if "librdkafka" in to.peers:
         result["librdkafka"] = peer_script(to, "librdkafka", "librdkafka_drain.py", "drain",
                                            *on_brokers(to, "compare-ingest"), "--rounds", to.rounds)  # fmt: skip
     return result
 
 
-def train(to, topic, threads):
+def train(to, topic, threads, math="fp32"):
     """`millrace train` from start to end, its start included."""
-    name = f"millrace train --engine-threads {threads}"
+    name = f"millrace train --engine-threads {threads}" + ("" if math == "fp32" else f" --math {math}")
     rates = []
     for _ in range(to.rounds):
         folder = tempfile.mkdtemp(prefix="millrace-compare-")
         try:
             options = ["--features", FEATURES, "--state", pathlib.Path(folder) / "state", "--stop", "end"]
             ended = attempt(name, [to.program, "train", *on_brokers(to, topic), *options,
-                                   "--engine-threads", threads, "--json", "--quiet"], to.say)  # fmt: skip
+                                   "--engine-threads", threads, "--math", math, "--json", "--quiet"], to.say)  # fmt: skip
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if "failed" not in ended and ended["rows"] != TRAIN_ROWS:
@@ -137,7 +157,7 @@ def train(to, topic, threads):
         if "failed" in ended:
             return {"name": name, "failed": ended["failed"]}
         rates.append(ended["rows_per_s"])
-    return {"name": name, "engine_threads": threads, "epochs": 3, "batch": 32, "rows": TRAIN_ROWS,
+    return {"name": name, "engine_threads": threads, "math": math, "epochs": 3, "batch": 32, "rows": TRAIN_ROWS,
             "rows_per_s": statistics.median(rates), "rounds": rates}  # fmt: skip
 
 
@@ -147,6 +167,8 @@ def end_to_end(to):
         "millrace": millrace_stage(to, "end-to-end", *on_brokers(to, "compare-own"), "--rounds", to.rounds),
         "train": [train(to, "compare-train", threads) for threads in sorted({1, to.cores})],
     }
+    if machine.has_bf16():
+        result["train"].append(train(to, "compare-train", to.cores, "bf16"))
     for peer, script in STREAM_SCRIPTS.items():
         if peer in to.peers:
             options = [*on_brokers(to, "compare-train"), "--rounds", to.rounds]

@@ -48,7 +48,25 @@ class TableTest(unittest.TestCase):
     def test_compares_streams_with_the_guides_pipeline(self):
         self.assertEqual(self.line_with("millrace train")[-4:], ["90000", "3", "20.0", "x"])
         self.assertEqual(self.line_with("by row")[-4:], ["20000", "1", "4.4", "x"])
-        self.assertEqual(self.line_with("goal 20 x"), ["goal", "20", "x:", "reached", "(20.0", "x)"])
+        self.assertEqual(self.line_with("goal 20 x"), ["fp32:", "goal", "20", "x:", "reached", "(20.0", "x)"])
+
+    def test_sets_bf16_beside_a_goal_of_its_own(self):
+        results = sample()
+        rows = results["stages"]["end-to-end"]["train"]
+        rows.append({**rows[0], "name": "millrace train --math bf16", "math": "bf16", "rows_per_s": 117000})
+        self.assertEqual(self.line_with("goal 20 x", results)[-2:], ["(20.0", "x)"])
+        self.assertEqual(self.line_with("goal 30 x", results), ["bf16:", "goal", "30", "x:", "missed", "(26.0", "x)"])
+
+    def test_shows_each_way_to_read_a_topic(self):
+        rows = {"rows_per_s": 3e6, "records_per_s": 3e6, "bound_records_per_s": 4e6, "first_window_ms": 14.6, "share": 0.75}
+        packed = {**rows, "rows_per_s": 40e6, "records_per_s": 80e3, "bound_records_per_s": 90e3, "share": 0.9}
+        failed = {"failed": "no partitions"}
+        results = sample(
+            ingest={"millrace": rows, "millrace, two consumers": failed, "millrace, packed": packed}
+        )
+        self.assertEqual(self.line_with("into windows  ", results)[-4:], ["3000000", "3000000", "4000000", "15"])
+        self.assertEqual(self.line_with("into windows, packed", results)[-4:], ["40000000", "80000", "90000", "15"])
+        self.assertIn("90.0", self.line_with("ingest, packed", results))
 
     def test_leaves_out_what_was_not_run(self):
         text = table.text_of(sample(decode={"millrace": {"results": []}}))
