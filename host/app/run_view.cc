@@ -1,6 +1,7 @@
 #include "app/run_view.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -8,8 +9,10 @@ namespace millrace {
 
 namespace {
 
-// AUC costs a sort of its horizon: often enough for the eye and for a curve, rarely enough for the trainer.
+// AUC costs a sort of its horizon: often enough for the eye and for a curve, rarely enough for the trainer,
+// which a horizon of millions of rows would keep from its work.
 constexpr double kSecondsPerAuc = 0.1;
+constexpr double kMostOfTheTime = 0.02;
 constexpr std::uint64_t kWindowsWithAuc = 100;  // the first ones, each
 
 std::uint64_t lag_behind(std::span<const CommitOffset> finished, std::span<const std::int64_t> log_ends) {
@@ -84,7 +87,7 @@ TrainObserver RunView::observer() {
 
 void RunView::take(const TrainTick& tick, const SourceCounts& source) {
   const double seconds = tick.elapsed.count();
-  const bool has_auc = tick.counts.windows <= kWindowsWithAuc || seconds >= auc_at_ + kSecondsPerAuc;
+  const bool has_auc = tick.counts.windows <= kWindowsWithAuc || seconds >= auc_due_;
   newest_.seconds = seconds;
   newest_.rows = tick.counts.rows;
   newest_.windows = tick.counts.windows;
@@ -95,8 +98,10 @@ void RunView::take(const TrainTick& tick, const SourceCounts& source) {
     const StreamMetrics horizon = tick.metrics.horizon();
     newest_.loss = horizon.loss;
     newest_.accuracy = horizon.accuracy;
+    const auto begun = std::chrono::steady_clock::now();
     newest_.auc = tick.metrics.auc();
-    auc_at_ = seconds;
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+    auc_due_ = seconds + std::max(kSecondsPerAuc, took.count() / kMostOfTheTime);
   }
   line_.take(newest_, source.left);
 

@@ -35,7 +35,7 @@ class RunView {
   LiveLine line_;
   LearningCurve curve_;
   ProgressSample newest_;
-  double auc_at_ = -1;  // seconds: when AUC was last computed
+  double auc_due_ = 0;  // seconds: when AUC is computed next
 };
 
 // The learning curves of one or more runs, as plots: prequential loss, accuracy and AUC over rows.
