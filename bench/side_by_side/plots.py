@@ -10,6 +10,7 @@ LETTER = 7.2  # width of one in the figures behind the bars, at most on average
 BAR, GAP, GROUP_GAP = 18, 6, 12
 TOP = 58
 MARGIN = 14
+LONGEST_SHARE = 1.5  # so that those below the bound keep room for their differences
 
 # Transparent behind, so that the page's own colour shows; a page's colours are known by the reader's preference alone.
 STYLE = """\
@@ -103,10 +104,10 @@ def step(results):
 
 
 def share(results):
-    group = [
-        (name, share, f"{100 * share:.0f} % of {bound}", "millrace")
-        for name, share, bound in figures.shares(results["stages"])
-    ]
+    group = []
+    for name, share, bound in figures.shares(results["stages"]):
+        cut = ", bar cut short" if share > LONGEST_SHARE else ""
+        group.append((name, min(share, LONGEST_SHARE), f"{100 * share:.0f} % of {bound}{cut}", "millrace"))
     if not group:
         return None
     return bars("Share of each stage's bound", f"The line is the bound; {machine_of(results)}", [group], limit=1)

@@ -103,6 +103,13 @@ class PlotsTest(unittest.TestCase):
         svg = xml.etree.ElementTree.fromstring(plots.plots_of(sample())["end-to-end"])
         self.assertIn("20,000 (one pass)", words_of(svg))
 
+    def test_cuts_the_bar_of_a_share_far_beyond_its_bound_and_says_so(self):
+        rows = [{"format": "csv", "values": values, "share": share} for values, share in (("few", 5.2), ("many", 0.75))]
+        svg = xml.etree.ElementTree.fromstring(plots.plots_of(sample(decode={"millrace": {"results": rows}}))["share"])
+        few, many = [float(bar.get("width")) for bar in svg.iter("{http://www.w3.org/2000/svg}rect")]
+        self.assertAlmostEqual(few / many, plots.LONGEST_SHARE / 0.75, places=2)
+        self.assertIn("520 % of fast_float alone, bar cut short", words_of(svg))
+
     def test_fits_dark_pages_too(self):
         for svg in plots.plots_of(sample()).values():
             self.assertIn("prefers-color-scheme: dark", svg)
