@@ -40,7 +40,8 @@ sigset_t stop_signals() {
 
 // Past the streams, which a thread may hold that hangs.
 [[noreturn]] void leave(std::string_view sentence, ExitCode code) {
-  const std::string line = last_line(sentence, code);
+  // The cursor of a terminal stands behind the line of progress, and behind the ^C that it shows.
+  const std::string line = (isatty(STDERR_FILENO) == 1 ? "\n" : "") + last_line(sentence, code);
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
   _exit(static_cast<int>(code));
 }
