@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "train/reading.h"
+
 namespace millrace {
 
 namespace {
@@ -14,14 +16,6 @@ namespace {
 constexpr double kSecondsPerAuc = 0.1;
 constexpr double kMostOfTheTime = 0.02;
 constexpr std::uint64_t kWindowsWithAuc = 100;  // the first ones, each
-
-std::uint64_t lag_behind(std::span<const CommitOffset> finished, std::span<const std::int64_t> log_ends) {
-  std::uint64_t lag = 0;
-  for (std::size_t index = 0; index < std::min(finished.size(), log_ends.size()); ++index) {
-    lag += static_cast<std::uint64_t>(std::max<std::int64_t>(log_ends[index] - finished[index].offset, 0));
-  }
-  return lag;
-}
 
 using Points = std::vector<std::pair<double, double>>;  // by rows
 
@@ -93,7 +87,7 @@ void RunView::take(const TrainTick& tick, const SourceCounts& source) {
   newest_.windows = tick.counts.windows;
   newest_.steps = tick.counts.steps;
   newest_.bad_records = sum_of(tick.counts.bad_records);
-  newest_.lag = lag_behind(tick.finished, source.log_ends);
+  newest_.lag = offsets_behind(tick.finished, source.log_ends);
   if (has_auc) {
     const StreamMetrics horizon = tick.metrics.horizon();
     newest_.loss = horizon.loss;

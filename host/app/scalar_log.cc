@@ -1,11 +1,12 @@
 #include "app/scalar_log.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <utility>
 #include <vector>
 
 #include "millrace/errors.h"
+
+#include "train/reading.h"
 
 namespace millrace {
 
@@ -18,15 +19,6 @@ constexpr auto kBetweenPoints = 1s;
 
 double unix_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-double lag_of(const TrainTick& tick, const SourceCounts& source) {
-  double lag = 0;
-  for (std::size_t index = 0; index < std::min(tick.finished.size(), source.log_ends.size()); ++index) {
-    lag +=
-        static_cast<double>(std::max<std::int64_t>(source.log_ends[index] - tick.finished[index].offset, 0));
-  }
-  return lag;
 }
 
 }  // namespace
@@ -68,7 +60,7 @@ void ScalarLog::take(const TrainTick& tick, const SourceCounts& source) {
   sums_.trained_rows += tick.window.trained_rows;
   counts_ = tick.counts;
   seconds_ = tick.elapsed.count();
-  lag_ = lag_of(tick, source);
+  lag_ = static_cast<double>(offsets_behind(tick.finished, source.log_ends));
   metrics_ = &tick.metrics;
   if (!written_at_ || Clock::now() >= *written_at_ + kBetweenPoints) write();
 }

@@ -16,15 +16,19 @@ AssemblerSettings reading_from(const KafkaSource& source, const StopRule& stop) 
   return settings;
 }
 
+std::uint64_t offsets_behind(std::span<const CommitOffset> finished, std::span<const std::int64_t> ends) {
+  std::uint64_t behind = 0;
+  for (std::size_t index = 0; index < std::min(ends.size(), finished.size()); ++index) {
+    behind += static_cast<std::uint64_t>(std::max<std::int64_t>(ends[index] - finished[index].offset, 0));
+  }
+  return behind;
+}
+
 std::optional<std::uint64_t> records_left(const StopRule& stop, std::span<const std::int64_t> ends,
                                           std::span<const CommitOffset> finished, std::uint64_t records) {
   if (stop.when == StopRule::When::records) return stop.records - std::min(stop.records, records);
   if (stop.when != StopRule::When::end) return std::nullopt;
-  std::uint64_t left = 0;
-  for (std::size_t index = 0; index < std::min(ends.size(), finished.size()); ++index) {
-    left += static_cast<std::uint64_t>(std::max<std::int64_t>(ends[index] - finished[index].offset, 0));
-  }
-  return left;
+  return offsets_behind(finished, ends);
 }
 
 }  // namespace millrace
