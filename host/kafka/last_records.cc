@@ -4,6 +4,8 @@
 #include <chrono>
 #include <string_view>
 
+#include "kafka/consumer.h"
+#include "kafka/fetch_limits.h"
 #include "kafka/fingerprint.h"
 #include "kafka/message_view.h"
 
@@ -19,12 +21,7 @@ constexpr int kPollMs = 100;
 KafkaProperties small_fetches() {
   return {{"check.crcs", "true"}, {"fetch.wait.max.ms", "100"}, {"max.partition.fetch.bytes", "65536"}};
 }
-KafkaProperties owned_properties() {
-  return {{"group.id", "millrace-without-group"}, {"enable.auto.commit", "false"},
-          {"enable.auto.offset.store", "false"},  {"auto.offset.reset", "error"},
-          {"enable.partition.eof", "true"},       {"isolation.level", "read_committed"},
-          {"queued.min.messages", "1"},           {"queued.max.messages.kbytes", "1024"}};
-}
+constexpr FetchLimits kLittleAhead{.messages = 1, .kilobytes = 1024};
 
 bool is_out_of_range(rd_kafka_resp_err_t code) {
   return code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
@@ -71,7 +68,7 @@ class Lookup {
 std::vector<std::size_t> replaced_records(const ClientSettings& settings,
                                           std::span<const LastRecord> records) {
   if (records.empty()) return {};
-  const Client client(ClientRole::consumer, settings, small_fetches(), owned_properties());
+  const Client client(ClientRole::consumer, settings, small_fetches(), consumer_properties({}, kLittleAhead));
   kafka_check(rd_kafka_poll_set_consumer(client.handle()), kOperation);
   const PartitionListOwner list(rd_kafka_topic_partition_list_new(static_cast<int>(records.size())));
   for (const auto& [partition, fingerprint] : records) {
