@@ -88,19 +88,21 @@ def on_brokers(to, topic):
     return ["--brokers", to.brokers, "--topic", topic]
 
 
+def data_file(to):
+    return to.root / "data" / "breast-cancer-wisconsin.csv"
+
+
 def fill(to, topic, rows, partitions):
-    data = to.root / "data" / "breast-cancer-wisconsin.csv"
     python = environments.python_of(to.root, "librdkafka")
     to.say(f"filling topic {topic} with {rows} rows in {partitions} partition{'s' if partitions > 1 else ''}")
     finished([python, to.root / "bench/peers/librdkafka_drain.py", "fill", *on_brokers(to, topic),
-              "--rows", rows, "--partitions", partitions, "--file", data])  # fmt: skip
+              "--rows", rows, "--partitions", partitions, "--file", data_file(to)])  # fmt: skip
 
 
 def fill_packed(to, topic, partitions):
-    data = to.root / "data" / "breast-cancer-wisconsin.csv"
     to.say(f"filling topic {topic} with packed rows in {partitions} partitions")
     # Batches without keys: each goes to a partition of its own.
-    finished([to.program, "produce", *on_brokers(to, topic), "--partitions", partitions, "--file", data,
+    finished([to.program, "produce", *on_brokers(to, topic), "--partitions", partitions, "--file", data_file(to),
               "--label", "class", "--label-map", "2=0,4=1", "--format", "packed", "--rows-per-record", ROWS_PER_RECORD,
               "--repeat", PACKED_REPEATS, "-X", "compression.type=lz4", "-X", "sticky.partitioning.linger.ms=0",
               "--json", "--quiet"])  # fmt: skip

@@ -4,11 +4,11 @@
 #include <chrono>
 #include <cstdint>
 #include <gtest/gtest.h>
-#include <new>
 #include <string>
 
 #include "decode/csv_decoder.h"
 #include "host/window/counted_new.h"
+#include "host/window/taken_window.h"
 #include "kafka/embedded_broker.h"
 #include "kafka/producer.h"
 #include "train/reading.h"
@@ -19,12 +19,6 @@ namespace {
 
 constexpr int kPartitions = 3;
 constexpr std::uint64_t kRecords = 120'000;
-
-HostBuffer allocate(std::size_t bytes) {
-  constexpr std::align_val_t kAlignment{64};
-  auto* const memory = static_cast<std::byte*>(::operator new(bytes, kAlignment));
-  return {memory, {[](void* held, std::size_t) { ::operator delete(held, kAlignment); }, bytes}};
-}
 
 // From the middle of the reading until the assembler, which is ahead by its slots, may be telling the end.
 std::uint64_t allocations_while_reading(const EmbeddedBroker& broker, std::uint32_t window_rows,
@@ -40,7 +34,7 @@ std::uint64_t allocations_while_reading(const EmbeddedBroker& broker, std::uint3
   settings.decode_threads = 1;
   settings.slots = 3;
   const CsvDecoder decoder({.features = 9});
-  Assembler assembler(source, decoder, settings, &allocate);
+  Assembler assembler(source, decoder, settings, &allocate_plain);
   const std::uint64_t windows = kRecords / window_rows;
   std::uint64_t before = 0;
   std::uint64_t after = 0;

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <new>
 #include <random>
 #include <string>
 #include <thread>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "decode/csv_decoder.h"
+#include "host/window/taken_window.h"
 #include "kafka/embedded_broker.h"
 #include "kafka/fingerprint.h"
 #include "kafka/producer.h"
@@ -108,12 +108,6 @@ Window window_of(const WindowSlot& slot) {
   return window;
 }
 
-HostBuffer allocate(std::size_t bytes) {
-  constexpr std::align_val_t kAlignment{64};
-  auto* const memory = static_cast<std::byte*>(::operator new(bytes, kAlignment));
-  return {memory, {[](void* held, std::size_t) { ::operator delete(held, kAlignment); }, bytes}};
-}
-
 std::vector<Window> windows_of(RecordSource& source, AssemblerSettings settings, std::uint64_t seed) {
   static const CsvDecoder rows({.features = 3});
   LateSource late(source, seed);
@@ -125,7 +119,7 @@ std::vector<Window> windows_of(RecordSource& source, AssemblerSettings settings,
   settings.slots = 2 + seed % 3;
   std::vector<Window> windows;
   Assembler assembler(late, seed == kNobody ? static_cast<const Decoder&>(rows) : decoder, settings,
-                      &allocate);
+                      &allocate_plain);
   while (WindowSlot* const slot = assembler.take()) {
     trainer.pass();
     windows.push_back(window_of(*slot));
